@@ -1,0 +1,86 @@
+// Command tidetool is Tidemark's offline tool, in the manner of promtool and amtool: it checks
+// configuration, backtests baselines, correlates recorded alerts, ranks causes of recorded cases,
+// and works with the incidents and runbooks of a running tidemark.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
+)
+
+// Exit codes, as promtool has them.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitFinding = 3
+)
+
+// errFinding is returned by a command that worked and found something the caller should act on
+// (a rule with a problem, evidence that no longer holds): exit code 3, as promtool's lint.
+var errFinding = errors.New("findings")
+
+// streams are the standard streams of a run, passed in so that a test can call the whole program.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// runFunc executes one parsed command.
+type runFunc func(ctx context.Context, s streams) error
+
+// commands is every command of tidetool: one row and one file each. The function adds the
+// command's clauses to the application and returns what each full command name runs.
+var commands = []func(app *kingpin.Application) map[string]runFunc{}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+}
+
+// run parses args, executes the command they name and returns the exit code.
+func run(ctx context.Context, args []string, s streams) int {
+	app := kingpin.New("tidetool", "Offline tooling for Tidemark.")
+	app.Version(version.Print("tidetool"))
+	app.HelpFlag.Short('h')
+	app.UsageWriter(s.err)
+	app.ErrorWriter(s.err)
+	done := -1
+	app.Terminate(func(code int) {
+		if done < 0 {
+			done = code
+		}
+	})
+	table := map[string]runFunc{}
+	for _, add := range commands {
+		for name, fn := range add(app) {
+			table[name] = fn
+		}
+	}
+	name, err := app.Parse(args)
+	if done >= 0 {
+		return done
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "tidetool: error: %v, try --help\n", err)
+		return exitFailure
+	}
+	err = table[name](ctx, s)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errFinding):
+		return exitFinding
+	default:
+		fmt.Fprintf(s.err, "tidetool: error: %v\n", err)
+		return exitFailure
+	}
+}
