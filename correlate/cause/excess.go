@@ -1,0 +1,160 @@
+package cause
+
+import "fmt"
+
+// moved is how many spreads a level has to move before its excess counts.
+const moved = .5
+
+// excessPart is the extra seconds or failures of an entity in the fault.
+type excessPart struct {
+	level, traffic *sample
+	total, own     float64
+	exact          bool // A mean or a failure share: totals add up along calls.
+}
+
+// excess accounts for the time or the failures that the fault added: requests times the change of
+// the level. Totals travel up the calls unchanged, so that what remains of an entity after its
+// callees' excess is subtracted arose in the entity itself.
+func excess(v *view) finding {
+	f := v.newFinding("excess")
+	parts := v.excessParts(v.symptomFamily())
+	exact := false
+	for e := range parts {
+		p := &parts[e]
+		if p.level == nil {
+			continue
+		}
+		p.own = p.total
+		for _, b := range v.callees[e] {
+			p.own -= min(max(parts[b].total, 0), p.total)
+		}
+		p.own = max(p.own, 0)
+		f.score[e] = p.own
+		if v.reachesAny() && v.depth[e] < 0 {
+			f.score[e] *= .5
+		}
+		exact = exact || (p.exact && p.total > 0)
+	}
+	f.evidence = func(e int) []Evidence {
+		p := parts[e]
+		if p.level == nil || p.total <= 0 {
+			return nil
+		}
+		ev := v.evidenceOf(f.kind, p.level, f.score[e])
+		share := p.own / p.total
+		if share < .5 {
+			ev.For = false
+			ev.Text = fmt.Sprintf("%s of %s moved from %s to %s, but its callees account for %s of it.", p.level.Metric, v.names[e], number(p.level.median), number(p.level.mean), percent(1-share))
+			return []Evidence{ev}
+		}
+		ev.Text = fmt.Sprintf("%s of %s moved from %s to %s, and its callees account for only %s of it.", p.level.Metric, v.names[e], number(p.level.median), number(p.level.mean), percent(1-share))
+		return []Evidence{ev}
+	}
+	best, first, second := v.topTwo(f.score)
+	if best >= 0 && exact && parts[best].exact {
+		f.decided, f.strength = []int{best}, strength(parts[best].level.dev())
+		f.margin = (first - second) / first
+	}
+	return f
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
+
+// family is the symptom's: what kind of trouble people noticed.
+type family uint8
+
+const (
+	anyFamily family = iota
+	latencyFamily
+	failureFamily
+)
+
+func familyOf(k Kind) family {
+	switch k {
+	case Latency:
+		return latencyFamily
+	case Errors, Availability:
+		return failureFamily
+	}
+	return anyFamily
+}
+
+// symptomFamily is the family of the symptom's metric; without one, that of the symptom entity's
+// worst series.
+func (v *view) symptomFamily() family {
+	if f := familyOf(Classify(v.c.Symptom.Metric).Kind); f != anyFamily {
+		return f
+	}
+	if v.symptom >= 0 {
+		if s := v.topDev(v.symptom); s != nil {
+			return familyOf(s.class.Kind)
+		}
+	}
+	return anyFamily
+}
+
+func (v *view) excessParts(fam family) []excessPart {
+	parts := make([]excessPart, len(v.names))
+	for e := range parts {
+		p := &parts[e]
+		for _, s := range v.own[e] {
+			if len(s.fault) == 0 || s.spread == 0 {
+				continue
+			}
+			if s.class.Kind == Traffic && (p.traffic == nil || requestsFirst(s) < requestsFirst(p.traffic)) {
+				p.traffic = s
+			}
+			if sf := familyOf(s.class.Kind); sf == anyFamily || (fam != anyFamily && sf != fam) {
+				continue
+			}
+			if p.level == nil || levelChoice(s) < levelChoice(p.level) {
+				p.level = s
+			}
+		}
+		if p.level == nil {
+			continue
+		}
+		s := p.level
+		delta := s.mean - s.median
+		if s.class.Kind == Availability {
+			delta = -delta
+			if s.class.Percent || s.median > 1.5 {
+				delta /= 100
+			}
+		}
+		requests := 1.0
+		if p.traffic != nil {
+			requests = p.traffic.mean
+			p.exact = s.class.Kind != Latency || s.class.Stat == StatMean
+		}
+		if abs(s.mean-s.median) >= moved*s.spread {
+			p.total = max(0, delta*requests)
+		}
+	}
+	return parts
+}
+
+// levelChoice prefers what adds up along calls: a mean before a low quantile before a high one, the
+// server's side before the client's.
+func levelChoice(s *sample) float64 {
+	x := s.class.Quantile
+	if s.class.Kind != Latency || s.class.Stat == StatMean {
+		x = -1
+	}
+	if s.class.Kind == Errors {
+		x -= .25
+	}
+	if s.class.Side == SideClient {
+		x += .5
+	}
+	return x
+}
+
+func requestsFirst(s *sample) int {
+	for _, w := range words(s.Metric) {
+		if w == "request" || w == "requests" || w == "calls" || w == "ops" {
+			return 0
+		}
+	}
+	return 1
+}

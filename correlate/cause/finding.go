@@ -1,0 +1,99 @@
+package cause
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// finding is what one kind of evidence says about all entities of a view.
+type finding struct {
+	kind string
+	// score by entity, higher is guiltier; 0 says nothing.
+	score []float64
+	// decided are the entities this evidence is sure of, best first. Empty: it stays silent.
+	decided []int
+	// strength of the first decided entity's own anomaly, and its margin over the second: what the
+	// confidence is made of.
+	strength, margin float64
+	// evidence explains an entity's score. May be nil.
+	evidence func(e int) []Evidence
+}
+
+func (v *view) newFinding(kind string) finding {
+	return finding{kind: kind, score: make([]float64, len(v.names))}
+}
+
+// order lists entities with the highest score first; equal scores by name, so that the order does
+// not depend on maps or input order. Entities are numbered in the order of their names.
+func order(score []float64, keep func(e int) bool) []int {
+	out := make([]int, 0, len(score))
+	for e := range score {
+		if keep == nil || keep(e) {
+			out = append(out, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b int) int { return cmp.Compare(score[b], score[a]) })
+	return out
+}
+
+// topTwo is the candidates' best entity (-1: none above 0) with the two highest scores.
+func (v *view) topTwo(score []float64) (best int, first, second float64) {
+	best = -1
+	for e, s := range score {
+		if !v.candidate[e] {
+			continue
+		}
+		switch {
+		case s > first:
+			best, first, second = e, s, first
+		case s > second:
+			second = s
+		}
+	}
+	return best, first, second
+}
+
+// evidenceOf describes a series that left its normal period.
+func (v *view) evidenceOf(kind string, s *sample, weight float64) Evidence {
+	value := s.mean
+	e := Evidence{
+		Kind: kind, For: true, Entity: v.names[s.ent], Query: s.Query, Time: v.timeOf(s),
+		Value: value, Expected: ptr(s.median), Lower: ptr(s.lower), Upper: ptr(s.upper), Weight: weight,
+	}
+	direction := "above"
+	if s.down > s.up {
+		direction = "below"
+	}
+	e.Text = fmt.Sprintf("%s of %s is %s, %s spreads %s its normal %s.", s.Metric, v.names[s.ent],
+		number(value), number(max(s.up, s.down)), direction, number(s.median))
+	return e
+}
+
+func (v *view) timeOf(s *sample) time.Time {
+	if s.at == 0 {
+		return time.UnixMilli(v.start).UTC()
+	}
+	return time.UnixMilli(s.at).UTC()
+}
+
+func ptr(x float64) *float64 { return &x }
+
+// number prints three digits, without an exponent where people would not write one.
+func number(x float64) string {
+	if a := math.Abs(x); a >= 1e6 || (a < 1e-3 && a > 0) {
+		return strconv.FormatFloat(x, 'g', 3, 64)
+	}
+	switch a := math.Abs(x); {
+	case a >= 100:
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	case a >= 10:
+		return strconv.FormatFloat(x, 'f', 1, 64)
+	case a >= 1:
+		return strconv.FormatFloat(x, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64)
+}
