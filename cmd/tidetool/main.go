@@ -39,6 +39,7 @@ type runFunc func(ctx context.Context, s streams) error
 // commands is every command of tidetool: one row and one file each. The function adds the
 // command's clauses to the application and returns what each full command name runs.
 var commands = []func(app *kingpin.Application) map[string]runFunc{
+	backtestCommand,
 	rcaCommand,
 }
 

@@ -1,0 +1,157 @@
+package detect
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+// Gumbel is the extreme-value law of the largest statistic in a block of time.
+type Gumbel struct{ Place, Scale float64 }
+
+// Bins is the number of cells of a Cell's histogram.
+const Bins = 24
+
+// Cell is one test's calibration on one series: a histogram of its largest statistic per block.
+// Blocks, not samples, because the budget is in episodes per week: neither autocorrelation nor
+// the sampling step matters then. The histogram forgets by halves, so that it holds about the
+// last 300 blocks; the anomalies themselves stay in, since the quantiles bear some percent of them.
+type Cell struct {
+	Max          float32 // of the block so far
+	Place, Scale float32 // fitted
+	Count        [Bins]uint8
+	Mem          [Words]float32
+}
+
+const binWidth = 0.15
+
+// Reset gives the cell its prior.
+func (c *Cell) Reset(d *Detector, p *tuning.Params) {
+	*c = Cell{Max: float32(d.Floor)}
+	c.fit(d, p)
+}
+
+// Score is the statistic in units of the test's own tail: 0 near the usual largest value of a
+// block, each further unit e times as rare.
+func (c *Cell) Score(y float64) float64 { return (y - float64(c.Place)) / float64(c.Scale) }
+
+// Close files the block's largest statistic and fits again.
+func (c *Cell) Close(d *Detector, p *tuning.Params) {
+	i := int((float64(c.Max) - d.Floor) / binWidth)
+	i = max(0, min(Bins-1, i))
+	if c.Count[i] == 255 || float64(c.total()) >= p.Memory {
+		for k := range c.Count {
+			c.Count[k] -= (c.Count[k] + 3) / 8
+		}
+	}
+	c.Count[i]++
+	c.Max = float32(d.Floor)
+	c.fit(d, p)
+}
+
+func (c *Cell) total() int {
+	n := 0
+	for _, x := range c.Count {
+		n += int(x)
+	}
+	return n
+}
+
+// fit sets place and scale from the median and an upper quantile (0.95) of the block maxima. For
+// a Gumbel law the two lie 2.60 scales apart and the median 0.367 above the place. The fitted
+// scale has a floor, since too thin a tail makes harmless values look impossible.
+func (c *Cell) fit(d *Detector, p *tuning.Params) {
+	n := float64(c.total())
+	place, scale := d.Prior.Place, d.Prior.Scale
+	if n > 0 {
+		q50, q95 := c.quantile(d, 0.5*n), c.quantile(d, p.Quantile*n)
+		spread := -math.Log(-math.Log(p.Quantile)) + math.Log(math.Ln2)
+		b := (q95 - q50) / spread
+		m := q50 + math.Log(math.Ln2)*b
+		w := n / (n + p.PriorWeight)
+		place += w * (m - place)
+		scale += w * (b - scale)
+	}
+	least := p.ScaleMin
+	if d.Min > 0 {
+		least = d.Min
+	}
+	if x, ok := p.Min[d.Name]; ok {
+		least = x
+	}
+	c.Place, c.Scale = float32(place), float32(max(scale, least))
+}
+
+// quantile is the statistic under which k of the block maxima lie.
+func (c *Cell) quantile(d *Detector, k float64) float64 {
+	sum := 0.0
+	for i, x := range c.Count {
+		if x == 0 {
+			continue
+		}
+		if sum+float64(x) >= k {
+			if i == 0 {
+				return d.Floor
+			}
+			return d.Floor + binWidth*(float64(i)+(k-sum)/float64(x))
+		}
+		sum += float64(x)
+	}
+	return d.Floor + binWidth*Bins
+}
+
+// Pool is the second stage: the law of the largest test of all, in longer blocks. Its fit takes
+// the place of a correction for the number of tests.
+type Pool struct {
+	PoolState
+}
+
+// PoolState is saved as it is.
+type PoolState struct {
+	Max, Mean, Var, N float32
+}
+
+// Reset gives the pool its prior.
+func (q *Pool) Reset(p *tuning.Params) {
+	q.PoolState = PoolState{Max: float32(math.Inf(-1)), Mean: float32(p.PriorMean2), Var: float32(p.PriorDev2 * p.PriorDev2)}
+}
+
+// Close files the block's largest score, clipped so that an anomaly hardly moves the law.
+func (q *Pool) Close(p *tuning.Params) {
+	if math.IsInf(float64(q.Max), -1) {
+		return
+	}
+	dev := max(p.DevMin2, math.Sqrt(float64(q.Var)))
+	mean := float64(q.Mean)
+	x := max(mean-p.Clip2*dev, min(mean+p.Clip2*dev, float64(q.Max)))
+	n := float64(q.N) + 1
+	w := max(1/(n+p.PriorWeight), 1/p.Memory2)
+	d := x - mean
+	q.Mean += float32(w * d)
+	q.Var = float32((1 - w) * (float64(q.Var) + w*d*d))
+	q.N = float32(min(n, 1e6))
+	q.Max = float32(math.Inf(-1))
+}
+
+// law is the Gumbel law in force and the allowance for its youth.
+func (q *Pool) law(p *tuning.Params) (place, scale, young float64) {
+	scale = 0.78 * max(p.DevMin2, math.Sqrt(float64(q.Var)))
+	return float64(q.Mean) - 0.577*scale, scale, 1 + 1/(float64(q.N)+p.PriorWeight)
+}
+
+// LogP is minus the natural logarithm of the probability that a block holds a score of u or more.
+func (q *Pool) LogP(u float64, p *tuning.Params) float64 {
+	place, scale, young := q.law(p)
+	x := (u - place) / scale / young
+	if x > 30 {
+		return x // 1 - exp(-e^-x) is e^-x there
+	}
+	return -math.Log(-math.Expm1(-math.Exp(-x)))
+}
+
+// At is the score u that has a probability of exp(-logp) per block: LogP backwards.
+func (q *Pool) At(logp float64, p *tuning.Params) float64 {
+	place, scale, young := q.law(p)
+	x := -math.Log(-math.Log1p(-math.Exp(-logp)))
+	return x*scale*young + place
+}

@@ -1,0 +1,82 @@
+// Package detect holds the tests that look for anomalies: one file per detector, one row each in
+// the table of All. A test turns a sample's surprise into a statistic; the calibration in this
+// package turns the statistic into units that are comparable between tests and series.
+package detect
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+// Kind of anomaly, as exported in the label kind.
+type Kind string
+
+// The kinds.
+const (
+	Point      Kind = "point"
+	Contextual Kind = "contextual"
+	Collective Kind = "collective"
+	Shift      Kind = "shift"
+	Flatline   Kind = "flatline"
+	Absence    Kind = "absence"
+	Peer       Kind = "peer"
+)
+
+// Input is what every test sees of one sample: its surprises in units of their usual spread.
+type Input struct {
+	Value, Last float64 // this value and the one before
+	Season      float64 // residual to level and season
+	Local       float64 // residual to the forecast from the last few samples
+	Global      float64 // distance to the slow mean
+	Residual    float64 // seasonal residual in the series' own units
+	Scale       float64 // its spread
+	Gap         bool    // the sample before is missing: nothing that counts runs may go on
+	Steps       float64 // samples seen
+	Rates       *tuning.Rates
+}
+
+// Words is the number of float32 a detector may keep between samples.
+const Words = 3
+
+// Detector is one test.
+type Detector struct {
+	Name  string
+	Kind  Kind
+	Up    int     // +1 tests rises, -1 falls, 0 both
+	Floor float64 // statistics under it are all the same: the calm teaches nothing
+	Prior Gumbel  // what hourly maxima look like before the series has told
+	Min   float64 // smallest Gumbel scale, 0 for the common one
+	Width float64 // bin width of the calibration, 0 for the common one
+	// Stat updates the test's memory with a sample and returns its statistic, e.g. log |z|.
+	Stat func(m *[Words]float32, in *Input) float64
+}
+
+// All is every test that looks at one series alone, in the order in which ties are decided.
+// The order is part of the saved state: append, never insert.
+func All() []Detector { return table[:] }
+
+var table = [...]Detector{
+	seasonUp, seasonDown,
+	slowUp, slowDown,
+	localUp, localDown,
+	globalUp, globalDown,
+	variance, stuck, zero,
+}
+
+// Count is the number of rows of All.
+const Count = len(table)
+
+const floorZ = 0.5 // log of 1.65 spreads
+
+var priorZ = Gumbel{Place: 1.14, Scale: 0.27}
+
+// logAt is the logarithm of x, or the floor for anything smaller.
+func logAt(x, floor float64) float64 {
+	if x <= 1 {
+		if x <= 0 || floor >= 0 {
+			return floor
+		}
+	}
+	return max(floor, math.Log(x))
+}

@@ -1,0 +1,18 @@
+package detect
+
+// The slow tests see many samples that are each a little too high or too low: an exponentially
+// weighted mean of the clipped surprise (EWMA control chart, Roberts 1959).
+var (
+	slowUp   = Detector{Name: "slow_up", Kind: Collective, Up: 1, Floor: floorZ, Prior: priorZ, Stat: slowStat(1)}
+	slowDown = Detector{Name: "slow_down", Kind: Collective, Up: -1, Floor: floorZ, Prior: priorZ, Stat: slowStat(-1)}
+)
+
+func slowStat(sign float64) func(*[Words]float32, *Input) float64 {
+	return func(m *[Words]float32, in *Input) float64 {
+		r := in.Rates
+		x := float64(m[0])
+		x += r.Slow * (clamp(in.Season, 8) - x)
+		m[0] = float32(x)
+		return logAt(sign*r.SlowGain*x, floorZ)
+	}
+}

@@ -1,0 +1,26 @@
+package detect
+
+import "math"
+
+// variance sees a series that jumps about more than it does: the mean absolute step of the last
+// 45 minutes over that of the last day.
+var variance = Detector{Name: "variance_up", Kind: Collective, Up: 1, Floor: 0, Prior: Gumbel{Place: 0.34, Scale: 0.27},
+	Stat: func(m *[Words]float32, in *Input) float64 {
+		if in.Gap {
+			return 0
+		}
+		r := in.Rates
+		d := math.Abs(in.Value - in.Last)
+		short, long, n := float64(m[0]), float64(m[1]), float64(m[2])+1
+		if n > 8 && long > 0 {
+			d = min(d, 6*long)
+		}
+		w := max(1/n, r.Var)
+		short += w * (d - short)
+		long += max(1/n, r.VarLong) * (d - long)
+		m[0], m[1], m[2] = float32(short), float32(long), float32(min(n, 1e6))
+		if n < 20 || long <= 0 {
+			return 0
+		}
+		return logAt(short/long, 0)
+	}}

@@ -1,0 +1,127 @@
+// Package baseline learns what series usually do, scores what they do now against a false-alarm
+// budget, and forecasts them.
+package baseline
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/tidemark/tidemark/baseline/season"
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+// Direction says which side of the band matters.
+type Direction uint8
+
+// The directions.
+const (
+	Both Direction = iota
+	Up
+	Down
+)
+
+// SeriesOptions are what a watch says of its series.
+type SeriesOptions struct {
+	Direction Direction
+	Limit     *float64 // a declared limit, for TimeToLimit
+	GroupBy   []string // labels that make siblings: peers and joint anomalies are found among them
+}
+
+// Engine holds the baselines of many series. All methods are safe for concurrent use; different
+// series are observed in parallel, samples of one series one after the other.
+type Engine struct {
+	cfg    Config
+	params tuning.Params
+	log    *slog.Logger
+	cal    *season.Calendar
+
+	mu     sync.RWMutex
+	series map[key]*Series
+
+	ratesMu sync.RWMutex
+	rates   map[int64]*tuning.Rates // by step in milliseconds
+}
+
+type key struct {
+	watch string
+	hash  uint64
+	n     int // disambiguates equal hashes
+}
+
+// NewEngine makes an engine. A nil logger is silent.
+func NewEngine(cfg Config, logger *slog.Logger) (*Engine, error) {
+	return NewTuned(cfg, tuning.Default(), logger)
+}
+
+// NewTuned makes an engine with other constants than the shipped ones; benchmarks use it to show
+// what each is worth.
+func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	loc, err := time.LoadLocation(cfg.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("baseline: load time zone: %w", err)
+	}
+	holiday, err := cfg.Holidays.compile()
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{
+		cfg: cfg, params: p, log: logger.With("component", "baseline"),
+		cal:    season.NewCalendar(loc, holiday),
+		series: map[key]*Series{}, rates: map[int64]*tuning.Rates{},
+	}, nil
+}
+
+// Add makes the series of a watch with these labels, or returns the one that exists. step 0 lets
+// the samples tell.
+func (e *Engine) Add(watch string, ls labels.Labels, step time.Duration, opts SeriesOptions) *Series {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	k := key{watch: watch, hash: ls.Hash()}
+	for ; ; k.n++ {
+		s, ok := e.series[k]
+		if !ok {
+			break
+		}
+		if labels.Equal(s.labels, ls) {
+			return s
+		}
+	}
+	s := newSeries(e, watch, ls, step, opts)
+	s.key = k
+	e.series[k] = s
+	return s
+}
+
+// Remove forgets a series.
+func (e *Engine) Remove(s *Series) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.series, s.key)
+}
+
+// ratesOf returns the weights for a step in milliseconds.
+func (e *Engine) ratesOf(step int64) *tuning.Rates {
+	e.ratesMu.RLock()
+	r := e.rates[step]
+	e.ratesMu.RUnlock()
+	if r != nil {
+		return r
+	}
+	e.ratesMu.Lock()
+	defer e.ratesMu.Unlock()
+	if r = e.rates[step]; r == nil {
+		r = tuning.NewRates(e.params, float64(step)/1000)
+		e.rates[step] = r
+	}
+	return r
+}

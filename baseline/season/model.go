@@ -1,0 +1,433 @@
+// Package season models what a series usually does at this time of day and week: a robust profile
+// over slots of the day, on a slowly moving level, with the season (none, day, class of day,
+// weekday) that predicts best.
+package season
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+const dayMs = 86400e3
+
+// Kind of season a model follows.
+type Kind uint8
+
+// The candidates. Other is the profile of the other class of day: a holiday that no calendar knew.
+const (
+	None Kind = iota
+	Daily
+	ByClass
+	Weekly
+	Other
+	kinds
+)
+
+// String names the season as explanations do.
+func (k Kind) String() string {
+	return [...]string{"no season", "daily", "daily by working day and day off", "daily and weekly", "like the other class of day"}[k]
+}
+
+// candidate is one season on trial: its three profile values around now, its level, its error.
+type candidate struct {
+	Level           float64
+	Err, Age        float32
+	Prev, Cur, Next float32
+}
+
+// State is the part of a model that is saved as it is; fixed size.
+type State struct {
+	Cand           [kinds]candidate
+	Sum            float64 // of the slot's values so far
+	Slot, Day      int64   // current slot (-1 none) and local day
+	SwitchAt       int64   // local hour of the last choice of season
+	Count          float32 // samples in the slot
+	N              float32 // samples learned
+	OwnErr, OthErr float32 // mean error of the day so far, own and other class
+	DayN           float32
+	Chosen         Kind
+	Swapped        bool // today behaves like the other class
+	Head, Filled   uint8
+}
+
+// Model is the seasonal model of one series. It is not safe for concurrent use.
+//
+// Finished days are kept as one byte per slot, scaled between the day's own lowest and highest
+// slot, so that neither a spike nor a level shift spoils the other days.
+type Model struct {
+	State
+	cal    *Calendar
+	slots  int
+	slotMs int64
+	days   int
+	base   []float32 // per remembered day: value of code 1
+	unit   []float32 // per remembered day: value of one code
+	number []int32   // per remembered day: local day number
+	class  []uint8
+	codes  []uint8   // slot-major: codes[slot*days+day]; 0 is empty
+	today  []float32 // NaN is empty
+}
+
+// New makes a model for samples every step milliseconds.
+func New(cal *Calendar, p *tuning.Params, step int64) *Model {
+	slotMs := int64(p.SlotMinutes * 60e3)
+	if step > slotMs {
+		slotMs = min(step, dayMs)
+		for dayMs%slotMs != 0 { // the next length that divides a day
+			slotMs += 60e3
+			if slotMs > dayMs {
+				slotMs = dayMs
+			}
+		}
+	}
+	n := int(dayMs / slotMs)
+	m := &Model{cal: cal, slots: n, slotMs: slotMs, days: p.Days,
+		base: make([]float32, p.Days), unit: make([]float32, p.Days), number: make([]int32, p.Days), class: make([]uint8, p.Days),
+		codes: make([]uint8, n*p.Days), today: make([]float32, n)}
+	m.Slot = -1
+	m.clearToday()
+	return m
+}
+
+// Slots is the number of slots of a day.
+func (m *Model) Slots() int { return m.slots }
+
+func (m *Model) clearToday() {
+	nan := float32(math.NaN())
+	for i := range m.today {
+		m.today[i] = nan
+	}
+}
+
+// Moment is where an instant lies in the season.
+type Moment struct {
+	Slot     int     // slot of the day
+	Frac     float64 // position in the slot, 0 to 1
+	NewSlot  bool    // the first sample of its slot
+	LastSlot int     // the slot before, -1 at the start
+}
+
+// Advance moves the model to t (unix milliseconds), which must not lie before the last one.
+func (m *Model) Advance(t int64) Moment {
+	local := m.cal.Local(t)
+	day := floorDiv(local, dayMs)
+	in := local - day*dayMs
+	slot := in / m.slotMs
+	frac := float64(in-slot*m.slotMs) / float64(m.slotMs)
+	mo := Moment{Slot: int(slot), Frac: frac, LastSlot: int(m.Slot)}
+	if day == m.Day && slot == m.Slot {
+		return mo
+	}
+	mo.NewSlot = true
+	next := slot == m.Slot+1 && day == m.Day
+	if m.Slot >= 0 && m.Count > 0 {
+		m.today[m.Slot] = float32(m.Sum / float64(m.Count))
+	}
+	m.Sum, m.Count = 0, 0
+	if day != m.Day {
+		if m.Slot >= 0 {
+			m.endDay()
+		}
+		m.Day = day
+		m.startDay()
+	}
+	m.Slot = slot
+	if next {
+		for i := range m.Cand {
+			c := &m.Cand[i]
+			c.Prev, c.Cur = c.Cur, c.Next
+		}
+		m.lookUp(slot+1, 2)
+		return mo
+	}
+	for i := range int64(3) {
+		m.lookUp(slot-1+i, int(i))
+	}
+	return mo
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// endDay files the finished day into the ring.
+func (m *Model) endDay() {
+	lo, hi, n := float32(math.Inf(1)), float32(math.Inf(-1)), 0
+	for _, v := range m.today {
+		if v == v {
+			lo, hi, n = min(lo, v), max(hi, v), n+1
+		}
+	}
+	if n == 0 {
+		return
+	}
+	d := int(m.Head)
+	unit := (hi - lo) / 254
+	m.base[d], m.unit[d], m.number[d] = lo, unit, int32(m.Day)
+	cl := m.cal.Class(m.Day)
+	if m.Swapped {
+		cl ^= 1
+	}
+	m.class[d] = uint8(cl)
+	for s, v := range m.today {
+		code := uint8(0)
+		if v == v {
+			code = 1
+			if unit > 0 {
+				code = 1 + uint8(min(254, (v-lo)/unit+0.5))
+			}
+		}
+		m.codes[s*m.days+d] = code
+	}
+	m.Head = uint8((d + 1) % m.days)
+	m.Filled = uint8(min(int(m.Filled)+1, m.days))
+	m.clearToday()
+}
+
+func (m *Model) startDay() {
+	m.OwnErr, m.OthErr, m.DayN, m.Swapped = 0, 0, 0, false
+	m.Cand[Other].Level = m.Cand[ByClass].Level
+}
+
+// lookUp computes every candidate's profile at a slot (which may lie a day before or after) and
+// puts it into the place 0 prev, 1 current, 2 next.
+func (m *Model) lookUp(slot int64, place int) {
+	day := m.Day
+	switch {
+	case slot < 0:
+		slot, day = slot+int64(m.slots), day-1
+	case slot >= int64(m.slots):
+		slot, day = slot-int64(m.slots), day+1
+	}
+	var v [kinds]float32
+	var ok [kinds]bool
+	if m.Filled > 0 {
+		v, ok = m.profile(int(slot), Weekday(day), m.cal.Class(day))
+	}
+	for i := range m.Cand {
+		c := &m.Cand[i]
+		x := v[i]
+		if !ok[i] { // an empty slot takes its neighbour's value
+			x = 0
+			if place > 0 && Kind(i) != None {
+				x = *c.at(place - 1)
+			}
+		}
+		*c.at(place) = x
+	}
+}
+
+func (c *candidate) at(place int) *float32 {
+	switch place {
+	case 0:
+		return &c.Prev
+	case 1:
+		return &c.Cur
+	}
+	return &c.Next
+}
+
+// profile is each candidate's value at a slot of a day of the given weekday and class.
+func (m *Model) profile(slot, weekday int, class Class) (v [kinds]float32, ok [kinds]bool) {
+	var buf [3][64]float32
+	var n [3]int // all of own class, of the other class, of the weekday
+	row := m.codes[slot*m.days : slot*m.days+m.days]
+	for d := range int(m.Filled) {
+		code := row[d]
+		if code == 0 {
+			continue
+		}
+		x := m.base[d] + float32(code-1)*m.unit[d]
+		g := 0
+		if Class(m.class[d]) != class {
+			g = 1
+		}
+		n[g] = insert(&buf[g], n[g], x)
+		if Weekday(int64(m.number[d])) == weekday && g == 0 {
+			n[2] = insert(&buf[2], n[2], x)
+		}
+	}
+	ok[None] = true
+	if n[0]+n[1] == 0 {
+		return v, ok
+	}
+	v[Daily], ok[Daily] = medianOfTwo(&buf[0], n[0], &buf[1], n[1]), true
+	v[ByClass], v[Other] = v[Daily], v[Daily]
+	ok[ByClass], ok[Other] = true, true
+	if n[0] > 0 {
+		v[ByClass] = median(&buf[0], n[0])
+	}
+	if n[1] > 0 {
+		v[Other] = median(&buf[1], n[1])
+	}
+	v[Weekly], ok[Weekly] = v[ByClass], true
+	if n[2] > 0 {
+		w := median(&buf[2], n[2])
+		if n[2] < 3 {
+			k := float32(n[2])
+			w = (k*w + v[ByClass]) / (k + 1)
+		}
+		v[Weekly] = w
+	}
+	return v, ok
+}
+
+// insert keeps b[:n] sorted.
+func insert(b *[64]float32, n int, x float32) int {
+	i := n
+	for i > 0 && b[i-1] > x {
+		b[i] = b[i-1]
+		i--
+	}
+	b[i] = x
+	return n + 1
+}
+
+func median(b *[64]float32, n int) float32 {
+	if n%2 == 1 {
+		return b[n/2]
+	}
+	return (b[n/2-1] + b[n/2]) / 2
+}
+
+// medianOfTwo is the median of two sorted lists together.
+func medianOfTwo(a *[64]float32, na int, b *[64]float32, nb int) float32 {
+	var x, y float32
+	i, j := 0, 0
+	for range (na+nb)/2 + 1 {
+		x = y
+		if j >= nb || i < na && a[i] <= b[j] {
+			y = a[i]
+			i++
+		} else {
+			y = b[j]
+			j++
+		}
+	}
+	if (na+nb)%2 == 1 {
+		return y
+	}
+	return (x + y) / 2
+}
+
+// at interpolates between slot centres.
+func (c *candidate) interpolate(frac float64, flat bool) float64 {
+	if flat {
+		return float64(c.Cur)
+	}
+	x := frac - 0.5
+	if x < 0 {
+		return float64(c.Cur) + x*float64(c.Cur-c.Prev)
+	}
+	return float64(c.Cur) + x*float64(c.Next-c.Cur)
+}
+
+// active is the candidate in force.
+func (m *Model) active() Kind {
+	if m.Swapped && m.Chosen >= ByClass {
+		return Other
+	}
+	return m.Chosen
+}
+
+// Active is the season in force now.
+func (m *Model) Active() Kind { return m.active() }
+
+// Flat reports whether a slot holds one sample, so that nothing is interpolated.
+func (m *Model) flat(step float64) bool { return step*1000 >= float64(m.slotMs) }
+
+// Expect is the expected value at the moment, apart in profile and level, and the lowest and
+// highest profile value one slot to either side.
+func (m *Model) Expect(mo Moment, step float64) (profile, level, low, high float64) {
+	c := &m.Cand[m.active()]
+	profile = c.interpolate(mo.Frac, m.flat(step))
+	low = float64(min(c.Prev, c.Cur, c.Next))
+	high = float64(max(c.Prev, c.Cur, c.Next))
+	return profile, c.Level, min(low, profile), max(high, profile)
+}
+
+// Learn teaches a value at the moment. Residuals are clipped before they move level or error.
+func (m *Model) Learn(mo Moment, v float64, r *tuning.Rates) {
+	flat := m.flat(r.Step)
+	m.N++
+	for i := range m.Cand {
+		c := &m.Cand[i]
+		if Kind(i) != None && m.Filled == 0 {
+			c.Level = m.Cand[None].Level
+			continue
+		}
+		p := c.interpolate(mo.Frac, flat)
+		if c.Age == 0 && Kind(i) != Other && m.N > 1 {
+			// a new candidate starts where the level without season stands, less its own mean
+			c.Level = v - p
+		}
+		if c.Age == 0 && m.N == 1 {
+			c.Level = v - p
+		}
+		res := v - p - c.Level
+		c.Age++
+		w := max(r.Err, 1/float64(c.Age))
+		clip := r.ClipScales * float64(c.Err)
+		if c.Age > 12 {
+			res = max(-clip, min(clip, res))
+			if c.Err == 0 {
+				res = v - p - c.Level
+			}
+		}
+		c.Level += max(r.Level, 1/float64(c.Age)) * res
+		c.Err += float32(w * (math.Abs(res) - float64(c.Err)))
+		if math.IsNaN(float64(c.Err)) || math.IsInf(float64(c.Err), 0) {
+			c.Err = math.MaxFloat32 / 1e8
+		}
+	}
+	m.judgeDay(mo, v, r, flat)
+	m.Sum += v
+	m.Count++
+	m.choose(mo, r)
+}
+
+// judgeDay decides early whether today behaves like the other class of day.
+func (m *Model) judgeDay(mo Moment, v float64, r *tuning.Rates, flat bool) {
+	if m.Filled < 5 || m.Chosen < ByClass {
+		return
+	}
+	a, b := &m.Cand[m.Chosen], &m.Cand[Other]
+	own := math.Abs(v - a.interpolate(mo.Frac, flat) - a.Level)
+	oth := math.Abs(v - b.interpolate(mo.Frac, flat) - b.Level)
+	m.DayN++
+	w := float32(max(1/float64(m.DayN), tuning.Weight(r.Step, r.ClassHours)))
+	m.OwnErr += w * (float32(own) - m.OwnErr)
+	m.OthErr += w * (float32(oth) - m.OthErr)
+	if float64(m.DayN)*r.Step < r.ClassHours*3600 {
+		return
+	}
+	if !m.Swapped {
+		m.Swapped = float64(m.OthErr) < r.ClassRatio*float64(m.OwnErr) && m.OwnErr > 1.5*a.Err
+	} else if m.OwnErr < m.OthErr {
+		m.Swapped = false
+	}
+}
+
+// choose changes the season once an hour, when another has proved better for a day.
+func (m *Model) choose(mo Moment, r *tuning.Rates) {
+	hour := m.Day*24 + int64(mo.Slot)*24/int64(m.slots)
+	if hour == m.SwitchAt {
+		return
+	}
+	m.SwitchAt = hour
+	day := float32(86400 / r.Step)
+	best := m.Chosen
+	limit := float64(m.Cand[best].Err) * r.SwitchRatio
+	for i := None; i < Other; i++ {
+		c := &m.Cand[i]
+		if i != m.Chosen && c.Age >= day && float64(c.Err) < limit {
+			best, limit = i, float64(c.Err)
+		}
+	}
+	m.Chosen = best
+}

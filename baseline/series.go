@@ -1,0 +1,335 @@
+package baseline
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/tidemark/tidemark/baseline/detect"
+	"github.com/tidemark/tidemark/baseline/season"
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+// limitValue bounds what is learned from: beyond it single precision would overflow.
+const limitValue = 1e30
+
+// core is what a series remembers beside its seasonal arrays; fixed size, saved as it is.
+type core struct {
+	Last      int64 // time of the last sample, 0 none
+	LastValue float64
+	First     int64
+	Step      int64 // milliseconds, 0 unknown
+	N         float64
+
+	AbsMean  float64 // mean |value|
+	MinStep  float64 // smallest step between two values, 0 none
+	Short    float64 // forecast of the residual from the last samples
+	LocalAbs float64
+	LocalVol float64
+	LocalN   float64
+	Slow     float64 // slow mean
+	SlowAbs  float64
+	Block    int64 // number of the current block, first and second stage
+	Block2   int64
+
+	Shown   float64 // last alarm score above 1
+	ShownAt int64
+	AboveAt int64 // last raw score above 1
+	Since   int64
+}
+
+// Series is the baseline of one series. Its methods are safe for concurrent use.
+type Series struct {
+	engine *Engine
+	key    key
+	watch  string
+	labels labels.Labels
+	opts   SeriesOptions
+
+	mu    sync.Mutex
+	core  core
+	rates *tuning.Rates
+	model *season.Model
+	scale *season.Scale
+	peak  *season.Peaks // of the seasonal residual
+	lpeak *season.Peaks // of the local surprise
+	cell  [detect.Count]detect.Cell
+	pool  detect.Pool
+	last  Score
+}
+
+func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, opts SeriesOptions) *Series {
+	s := &Series{engine: e, watch: watch, labels: ls, opts: opts}
+	for i, d := range detect.All() {
+		s.cell[i].Reset(&d, &e.params)
+	}
+	s.pool.Reset(&e.params)
+	s.core.LocalVol = 1
+	s.last = Score{Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN()}
+	if step > 0 {
+		s.setStep(step.Milliseconds())
+	}
+	return s
+}
+
+func (s *Series) setStep(step int64) {
+	step = max(step, 1000)
+	s.core.Step = step
+	s.rates = s.engine.ratesOf(step)
+	s.model = season.New(s.engine.cal, &s.engine.params, step)
+	n := s.model.Slots()
+	s.scale, s.peak, s.lpeak = season.NewScale(n), season.NewPeaks(n), season.NewPeaks(n)
+}
+
+// Watch is the name of the watch the series belongs to.
+func (s *Series) Watch() string { return s.watch }
+
+// Labels are the series' labels.
+func (s *Series) Labels() labels.Labels { return s.labels }
+
+// Last is the score of the last sample.
+func (s *Series) Last() Score {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// Observe scores a sample with what was known before it, then learns it. t is unix milliseconds.
+func (s *Series) Observe(t int64, v float64) Score {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = s.observe(t, v)
+	return s.last
+}
+
+func (s *Series) silent(t int64, v float64) Score {
+	sc := s.last
+	sc.Time, sc.Value, sc.Raw, sc.Alarm = t, v, 0, 0
+	sc.Expected, sc.Lower, sc.Upper = math.NaN(), math.NaN(), math.NaN()
+	return sc
+}
+
+func (s *Series) observe(t int64, v float64) Score {
+	c := &s.core
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return s.silent(t, v)
+	}
+	if c.Last != 0 && t <= c.Last { // late or twice
+		return s.silent(t, v)
+	}
+	if c.First == 0 {
+		c.First = t
+	}
+	if !s.learnStep(t) {
+		c.Last, c.LastValue = t, v
+		return s.silent(t, v)
+	}
+	r := s.rates
+	value := v
+	v = max(-limitValue, min(limitValue, v))
+	gap := t-c.Last > 3*c.Step
+	mo := s.model.Advance(t)
+	profile, level, low, high := s.model.Expect(mo, r.Step)
+	expected := profile + level
+	res := v - expected
+	// Phase neighbourhood: what the slots to either side do is half forgiven.
+	if d := high - profile; res > 0 && d > 0 {
+		res -= min(res, r.Phase*d)
+	} else if d := profile - low; res < 0 && d > 0 {
+		res += min(-res, r.Phase*d)
+	}
+	floor := s.floor()
+	scale := max(s.scale.At(mo.Slot, r), floor, r.PeakShare*s.peak.At(mo.Slot))
+	short := c.Short
+	if gap {
+		short = v - expected
+	}
+	surprise := v - expected - short
+	lscale := max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, c.LocalVol)), floor, r.PeakShare*s.lpeak.At(mo.Slot))
+	gscale := max(c.SlowAbs, floor)
+	in := detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r}
+	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
+
+	best, which := s.test(&in, t)
+	young := s.age(t)
+	sc := Score{Time: t, Value: value, Expected: expected, State: young}
+	s.grade(&sc, best, which)
+	s.band(&sc, scale)
+	s.alarm(&sc, t)
+
+	s.learn(mo, v, expected, res, short, surprise, floor)
+	c.Last, c.LastValue = t, v
+	return sc
+}
+
+func ratio(x, scale float64) float64 {
+	if scale <= 0 {
+		return 0
+	}
+	return x / scale
+}
+
+// learnStep follows the sampling step; false while it is unknown.
+func (s *Series) learnStep(t int64) bool {
+	c := &s.core
+	if c.Step == 0 {
+		if c.Last == 0 {
+			return false
+		}
+		s.setStep(t - c.Last)
+	}
+	return true
+}
+
+// floor is the smallest spread that means anything.
+func (s *Series) floor() float64 {
+	c, r := &s.core, s.rates
+	f := r.LevelFloor * c.AbsMean
+	if c.MinStep > 0 {
+		f = max(f, min(r.StepFloor*c.MinStep, 0.1*c.AbsMean))
+	}
+	return max(f, 1e-30)
+}
+
+// test runs the detectors and returns the largest score and its row.
+func (s *Series) test(in *detect.Input, t int64) (float64, int) {
+	p := &s.rates.Params
+	if b := t / s.rates.BlockMs; b != s.core.Block {
+		if s.core.Block != 0 && s.core.N > 0 {
+			for i, d := range detect.All() {
+				s.cell[i].Close(&d, p)
+			}
+		}
+		s.core.Block = b
+	}
+	if b := t / s.rates.Block2Ms; b != s.core.Block2 {
+		if s.core.Block2 != 0 {
+			s.pool.Close(p)
+		}
+		s.core.Block2 = b
+	}
+	best, which := 0.0, -1
+	all := detect.All()
+	for i := range all {
+		d := &all[i]
+		c := &s.cell[i]
+		y := d.Stat(&c.Mem, in)
+		if len(p.Off) > 0 && p.Off[d.Name] {
+			continue
+		}
+		if y <= d.Floor {
+			continue // no evidence at all
+		}
+		c.Max = max(c.Max, float32(y))
+		if s.opts.Direction == Up && d.Up < 0 || s.opts.Direction == Down && d.Up > 0 {
+			continue
+		}
+		if u := c.Score(y); u > best {
+			best, which = u, i
+		}
+	}
+	if s.core.N >= float64(p.WarmSamples) && which >= 0 {
+		s.pool.Max = max(s.pool.Max, float32(best))
+	}
+	return best, which
+}
+
+func (s *Series) age(t int64) State {
+	p := &s.rates.Params
+	if s.core.N < float64(p.WarmSamples) || float64(t-s.core.First) < p.WarmHours*3600e3 {
+		return Learning
+	}
+	return Ready
+}
+
+// budget is minus the log of the probability per block that the budget allows.
+func (s *Series) budget() float64 {
+	b := &s.engine.cfg.Budget
+	perWeek := s.rates.BudgetWeek * b.PerSeries * 30 * 24 / time.Duration(b.Window).Hours()
+	return -math.Log(min(0.9, perWeek*float64(s.rates.Block2Ms)/(7*dayMs)))
+}
+
+const dayMs = 86400e3
+
+// grade turns the largest test score into the anomaly score.
+func (s *Series) grade(sc *Score, best float64, which int) {
+	if sc.State == Learning || which < 0 {
+		return
+	}
+	sc.Raw = s.pool.LogP(best, &s.rates.Params) / s.budget()
+	d := &detect.All()[which]
+	sc.Kind, sc.Detector = d.Kind, d.Name
+}
+
+// band is where the seasonal tests alone would score 1.
+func (s *Series) band(sc *Score, scale float64) {
+	u := s.pool.At(s.budget(), &s.rates.Params)
+	z := func(i int) float64 {
+		return math.Exp(max(0.5, u*float64(s.cell[i].Scale)+float64(s.cell[i].Place)))
+	}
+	sc.Upper, sc.Lower = sc.Expected+z(0)*scale, sc.Expected-z(1)*scale
+}
+
+// alarm shows one alarm per episode.
+func (s *Series) alarm(sc *Score, t int64) {
+	c, r := &s.core, s.rates
+	if c.Since != 0 && t-max(c.ShownAt, c.AboveAt) > r.EpisodeMs {
+		c.Since, c.Shown = 0, 0
+	}
+	switch {
+	case sc.Raw <= 1:
+		sc.Alarm = 0.9 * sc.Raw
+	case c.Since == 0:
+		c.Since, c.Shown, c.ShownAt, c.AboveAt = t, sc.Raw, t, t
+		sc.Alarm = sc.Raw
+	case sc.Raw > r.Growth*c.Shown:
+		c.Shown, c.ShownAt, c.AboveAt = sc.Raw, t, t
+		sc.Alarm = sc.Raw
+	default:
+		c.AboveAt = t
+		sc.Alarm = 0.9 + 0.1*(1-1/sc.Raw)
+	}
+	sc.Active, sc.Since = c.Since != 0, c.Since
+}
+
+// learn updates every part with the sample.
+func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floor float64) {
+	c, r := &s.core, s.rates
+	s.scale.Learn(mo, res, floor, r)
+	s.peak.Learn(mo, res, r)
+	s.lpeak.Learn(mo, surprise, r)
+	c.N++
+	n := c.N
+	// local
+	c.LocalN++
+	a := math.Abs(surprise)
+	base := max(c.LocalAbs, floor)
+	if c.LocalN > 12 {
+		a = min(a, 4*base)
+		c.LocalVol += r.LocalVol * (a/base - c.LocalVol)
+	}
+	c.LocalAbs += max(r.LocalAbs, 1/c.LocalN) * (a - c.LocalAbs)
+	c.Short = short + r.Local*(v-expected-short)
+	// global
+	d := v - c.Slow
+	if n == 1 {
+		d = v
+	}
+	if lim := r.ClipScales * max(c.SlowAbs, floor); n > 12 {
+		d = max(-lim, min(lim, d))
+	}
+	w := max(r.Global, 1/n)
+	c.Slow += w * d
+	if n > 1 {
+		c.SlowAbs += w * (math.Abs(d) - c.SlowAbs)
+	}
+	c.AbsMean += w * (math.Abs(v) - c.AbsMean)
+	if c.N > 1 {
+		if d := math.Abs(v - c.LastValue); d > 0 && (c.MinStep == 0 || d < c.MinStep) {
+			c.MinStep = d
+		}
+	}
+	s.model.Learn(mo, v, r)
+}

@@ -1,0 +1,117 @@
+// Package tuning holds the engine's constants: one set for every series, chosen once for the method
+// and never per file. They are no user settings (the user's only knob is the false-alarm budget);
+// they are gathered here so that the benchmarks can vary one at a time (see docs/detection.md).
+package tuning
+
+import "math"
+
+// Params is one set of constants. Durations are hours unless said otherwise; half-lives become a
+// weight 1 - 2^(-step/half-life).
+type Params struct {
+	// Season.
+	SlotMinutes  float64 // length of a slot of the day profile
+	Days         int     // days of slot means remembered
+	LevelHours   float64 // half-life of the level above the profile
+	ErrHours     float64 // half-life of a candidate season's error
+	SwitchRatio  float64 // a candidate takes over under this share of the current error
+	Phase        float64 // share of the distance to a neighbouring slot that is forgiven
+	ClipScales   float64 // residuals are clipped at so many scales before they teach
+	ScaleHours   float64 // half-life of the mean absolute residual
+	SlotWeight   float64 // weight of today's slot in the scale per time of day
+	VolHours     float64 // half-life of the volatility of the seasonal residual
+	VolMin       float64
+	VolMax       float64
+	LevelFloor   float64 // scale is at least this share of the mean absolute value
+	StepFloor    float64 // ... and this share of the smallest step seen
+	PeakShare    float64 // ... and this share of the usual peak at this time of day
+	PeakQuantile float64
+	ClassHours   float64 // time after which a day may be said to behave like another class
+	ClassRatio   float64 // and the share of the own class's error that it takes
+
+	// Local track.
+	LocalSteps    float64 // half-life in samples of the short forecast
+	LocalHours    float64 // half-life of its mean absolute surprise
+	LocalVolHours float64
+	LocalVolMin   float64
+	LocalVolMax   float64
+
+	// Global track.
+	GlobalHours float64
+
+	// Tests.
+	SlowHours  float64
+	SlowGain   float64
+	CusumHours [2]float64 // forgetting of the two CUSUMs
+	CusumSlack [2]float64
+	VarHours   float64
+	VarLong    float64
+	Off        map[string]bool    // detectors switched off, for ablation only
+	Min        map[string]float64 // smallest Gumbel scale, per detector, for ablation only
+	Floor      map[string]float64
+
+	// Calibration.
+	BlockHours   float64 // block of the first stage
+	Memory       float64 // blocks remembered
+	PriorWeight  float64 // blocks the prior weighs
+	ScaleMin     float64 // smallest Gumbel scale of a log statistic
+	Quantile     float64
+	Block2Hours  float64 // block of the second stage
+	Memory2      float64
+	Clip2        float64
+	PriorMean2   float64
+	PriorDev2    float64
+	DevMin2      float64
+	EpisodeHours float64 // an episode ends after so long without evidence
+	Growth       float64 // evidence must grow by this factor to raise the alarm again
+	WarmSamples  int
+	WarmHours    float64
+	BudgetWeek   float64 // episodes per week at score 1 for a budget of 1 per series in 30 days
+}
+
+// Default is the shipped set.
+func Default() Params {
+	return Params{
+		SlotMinutes: 15, Days: 28, LevelHours: 12, ErrHours: 72, SwitchRatio: 0.97, Phase: 0.2, ClipScales: 4,
+		ScaleHours: 72, SlotWeight: 0.2, VolHours: 8, VolMin: 0.5, VolMax: 3,
+		LevelFloor: 0.001, StepFloor: 0.3, PeakShare: 0.4, PeakQuantile: 0.6, ClassHours: 3, ClassRatio: 0.5,
+		LocalSteps: 3, LocalHours: 24, LocalVolHours: 1, LocalVolMin: 0.6, LocalVolMax: 3,
+		GlobalHours: 72,
+		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.75, 0.5}, VarHours: 0.75, VarLong: 24,
+		BlockHours: 1, Memory: 300, PriorWeight: 4, ScaleMin: 0.39, Quantile: 0.95,
+		Block2Hours: 3, Memory2: 160, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
+		EpisodeHours: 3, Growth: 1.3, WarmSamples: 20, WarmHours: 12, BudgetWeek: 0.5,
+	}
+}
+
+// Rates are the weights of one step length, shared by all series of that step.
+type Rates struct {
+	Params
+	Step                         float64 // seconds
+	Level, Err, Scale, Vol       float64
+	Local, LocalAbs, LocalVol    float64
+	Global, Slow, Var, VarLong   float64
+	Cusum                        [2]float64
+	BlockMs, Block2Ms, EpisodeMs int64
+	Hour, Day                    float64
+}
+
+// Weight is the weight of a new sample for a half-life given in hours.
+func Weight(step, hours float64) float64 { return 1 - math.Exp2(-step/(3600*hours)) }
+
+// NewRates computes the weights for a step in seconds.
+func NewRates(p Params, step float64) *Rates {
+	w := func(hours float64, atLeast float64) float64 { return Weight(step, max(hours, atLeast*step/3600)) }
+	r := &Rates{Params: p, Step: step,
+		Level: w(p.LevelHours, 1), Err: w(p.ErrHours, 1), Scale: w(p.ScaleHours, 1), Vol: w(p.VolHours, 1),
+		Local: 1 - math.Exp2(-1/p.LocalSteps), LocalAbs: w(p.LocalHours, 1), LocalVol: w(p.LocalVolHours, 6),
+		Global: w(p.GlobalHours, 1), Slow: w(p.SlowHours, 4), Var: w(p.VarHours, 4), VarLong: w(p.VarLong, 8),
+		Hour: w(1, 1), Day: w(24, 1),
+	}
+	for i := range r.Cusum {
+		r.Cusum[i] = w(p.CusumHours[i], 4)
+	}
+	r.BlockMs = int64(1000 * max(3600*p.BlockHours, 6*step))
+	r.Block2Ms = int64(1000 * max(3600*p.Block2Hours, 6*step))
+	r.EpisodeMs = int64(3600e3 * p.EpisodeHours)
+	return r
+}
