@@ -41,6 +41,7 @@ type runFunc func(ctx context.Context, s streams) error
 var commands = []func(app *kingpin.Application) map[string]runFunc{
 	backtestCommand,
 	rcaCommand,
+	logsCommand,
 }
 
 func main() {
