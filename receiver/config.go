@@ -1,0 +1,140 @@
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// Config is the receiver: section of the configuration.
+type Config struct {
+	// MaxInflight messages are worked on at once; one more is answered 503 with Retry-After.
+	MaxInflight int `yaml:"max_inflight,omitempty"`
+	// MaxInflightBytes bounds the bodies held at once, by their declared length.
+	MaxInflightBytes ByteSize `yaml:"max_inflight_bytes,omitempty"`
+	// MaxDecoded bounds a body after decompression; also at most 32 times what was received.
+	MaxDecoded ByteSize `yaml:"max_decoded,omitempty"`
+
+	Webhook WebhookConfig `yaml:"webhook,omitempty"`
+	Loki    LokiConfig    `yaml:"loki,omitempty"`
+	Traces  TracesConfig  `yaml:"traces,omitempty"`
+	Changes ChangesConfig `yaml:"changes,omitempty"`
+}
+
+// WebhookConfig bounds what an Alertmanager may send.
+type WebhookConfig struct {
+	MaxBody            ByteSize       `yaml:"max_body,omitempty"`
+	MaxLabels          int            `yaml:"max_labels,omitempty"` // of one alert; annotations the same
+	MaxNameBytes       ByteSize       `yaml:"max_name_size,omitempty"`
+	MaxValueBytes      ByteSize       `yaml:"max_value_size,omitempty"`
+	MaxAnnotationBytes ByteSize       `yaml:"max_annotation_size,omitempty"`
+	DedupRetention     model.Duration `yaml:"dedup_retention,omitempty"` // at least repeat_interval + 24h
+	DedupMaxKeys       int            `yaml:"dedup_max_keys,omitempty"`
+	// OwnAlerts are names that are dropped: Tidemark's incidents must not become alerts of incidents.
+	OwnAlerts []string `yaml:"own_alerts,omitempty"`
+}
+
+// LokiConfig bounds pushed log lines; the defaults are Loki's.
+type LokiConfig struct {
+	MaxBody            ByteSize       `yaml:"max_body,omitempty"`
+	MaxLineBytes       ByteSize       `yaml:"max_line_size,omitempty"`
+	MaxLabels          int            `yaml:"max_label_names_per_series,omitempty"`
+	MaxNameBytes       ByteSize       `yaml:"max_label_name_length,omitempty"`
+	MaxValueBytes      ByteSize       `yaml:"max_label_value_length,omitempty"`
+	MaxMetadataBytes   ByteSize       `yaml:"max_structured_metadata_size,omitempty"`
+	MaxMetadataEntries int            `yaml:"max_structured_metadata_entries_count,omitempty"`
+	MaxStreams         int            `yaml:"max_streams,omitempty"`          // active in one hour
+	RateBytes          ByteSize       `yaml:"ingestion_rate,omitempty"`       // per second
+	BurstBytes         ByteSize       `yaml:"ingestion_burst_size,omitempty"` // at once
+	RejectOlder        model.Duration `yaml:"reject_old_samples_max_age,omitempty"`
+	RejectNewer        model.Duration `yaml:"creation_grace_period,omitempty"`
+}
+
+// TracesConfig bounds pushed spans.
+type TracesConfig struct {
+	MaxBody       ByteSize `yaml:"max_body,omitempty"`
+	MaxSpans      int      `yaml:"max_spans,omitempty"`      // in one message
+	MaxAttributes int      `yaml:"max_attributes,omitempty"` // of one span or resource
+	MaxValueBytes ByteSize `yaml:"max_value_size,omitempty"` // of an attribute or a name
+}
+
+// ChangesConfig bounds change events.
+type ChangesConfig struct {
+	MaxBody   ByteSize       `yaml:"max_body,omitempty"`
+	MaxEvents int            `yaml:"max_events,omitempty"` // in one message
+	MaxText   ByteSize       `yaml:"max_text_size,omitempty"`
+	MaxLabels int            `yaml:"max_labels,omitempty"`
+	MaxAge    model.Duration `yaml:"max_age,omitempty"`
+}
+
+// DefaultConfig gives the defaults.
+func DefaultConfig() Config {
+	day := model.Duration(24 * time.Hour)
+	return Config{
+		MaxInflight: 64, MaxInflightBytes: 256 * MiB, MaxDecoded: 64 * MiB,
+		Webhook: WebhookConfig{
+			MaxBody: 32 * MiB, MaxLabels: 64, MaxNameBytes: KiB, MaxValueBytes: 16 * KiB, MaxAnnotationBytes: 64 * KiB,
+			DedupRetention: model.Duration(28 * time.Hour), DedupMaxKeys: 400_000,
+			OwnAlerts: []string{"TidemarkIncident", "TidemarkAlive"},
+		},
+		Loki: LokiConfig{
+			MaxBody: 16 * MiB, MaxLineBytes: 256 * KiB, MaxLabels: 15, MaxNameBytes: 1024, MaxValueBytes: 2048,
+			MaxMetadataBytes: 64 * KiB, MaxMetadataEntries: 128, MaxStreams: 5000,
+			RateBytes: 4 * MiB, BurstBytes: 6 * MiB, RejectOlder: 7 * day, RejectNewer: model.Duration(10 * time.Minute),
+		},
+		Traces:  TracesConfig{MaxBody: 16 * MiB, MaxSpans: 100_000, MaxAttributes: 128, MaxValueBytes: 16 * KiB},
+		Changes: ChangesConfig{MaxBody: MiB, MaxEvents: 1000, MaxText: 4 * KiB, MaxLabels: 64, MaxAge: 7 * day},
+	}
+}
+
+// UnmarshalYAML starts from the defaults, so that a section names only what differs.
+func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
+	*c = DefaultConfig()
+	type plain Config
+	if err := unmarshal((*plain)(c)); err != nil {
+		return err
+	}
+	return c.Validate()
+}
+
+// Validate says which setting is wrong and what would be right.
+func (c *Config) Validate() error {
+	var errs []error
+	for _, s := range []struct {
+		name  string
+		value int64
+	}{
+		{"max_inflight", int64(c.MaxInflight)}, {"max_inflight_bytes", int64(c.MaxInflightBytes)}, {"max_decoded", int64(c.MaxDecoded)},
+		{"webhook.max_body", int64(c.Webhook.MaxBody)}, {"webhook.max_labels", int64(c.Webhook.MaxLabels)},
+		{"webhook.max_name_size", int64(c.Webhook.MaxNameBytes)}, {"webhook.max_value_size", int64(c.Webhook.MaxValueBytes)},
+		{"webhook.max_annotation_size", int64(c.Webhook.MaxAnnotationBytes)}, {"webhook.dedup_max_keys", int64(c.Webhook.DedupMaxKeys)},
+		{"loki.max_body", int64(c.Loki.MaxBody)}, {"loki.max_line_size", int64(c.Loki.MaxLineBytes)},
+		{"loki.max_label_names_per_series", int64(c.Loki.MaxLabels)}, {"loki.max_label_name_length", int64(c.Loki.MaxNameBytes)},
+		{"loki.max_label_value_length", int64(c.Loki.MaxValueBytes)}, {"loki.max_structured_metadata_size", int64(c.Loki.MaxMetadataBytes)},
+		{"loki.max_structured_metadata_entries_count", int64(c.Loki.MaxMetadataEntries)}, {"loki.max_streams", int64(c.Loki.MaxStreams)},
+		{"loki.ingestion_rate", int64(c.Loki.RateBytes)}, {"loki.ingestion_burst_size", int64(c.Loki.BurstBytes)},
+		{"loki.reject_old_samples_max_age", int64(c.Loki.RejectOlder)}, {"loki.creation_grace_period", int64(c.Loki.RejectNewer)},
+		{"traces.max_body", int64(c.Traces.MaxBody)}, {"traces.max_spans", int64(c.Traces.MaxSpans)},
+		{"traces.max_attributes", int64(c.Traces.MaxAttributes)}, {"traces.max_value_size", int64(c.Traces.MaxValueBytes)},
+		{"changes.max_body", int64(c.Changes.MaxBody)}, {"changes.max_events", int64(c.Changes.MaxEvents)},
+		{"changes.max_text_size", int64(c.Changes.MaxText)}, {"changes.max_labels", int64(c.Changes.MaxLabels)},
+		{"changes.max_age", int64(c.Changes.MaxAge)},
+	} {
+		if s.value <= 0 {
+			errs = append(errs, fmt.Errorf("receiver: %s must be above zero; leave it out for the default", s.name))
+		}
+	}
+	if d := time.Duration(c.Webhook.DedupRetention); d < time.Hour {
+		errs = append(errs, fmt.Errorf("receiver: webhook.dedup_retention is %s, must be at least 1h: "+
+			"Alertmanager repeats a message each repeat_interval (default 4h)", c.Webhook.DedupRetention))
+	}
+	if c.Webhook.MaxValueBytes > 16*MiB || c.Webhook.MaxAnnotationBytes > 16*MiB || c.Loki.MaxValueBytes > 16*MiB {
+		errs = append(errs, errors.New("receiver: label and annotation values are limited to 16MiB: Prometheus' label encoder cannot hold more"))
+	}
+	if c.MaxInflightBytes < c.Webhook.MaxBody {
+		errs = append(errs, fmt.Errorf("receiver: max_inflight_bytes is %s, must be at least webhook.max_body, %s", c.MaxInflightBytes, c.Webhook.MaxBody))
+	}
+	return errors.Join(errs...)
+}
