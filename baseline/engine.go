@@ -5,6 +5,7 @@ package baseline
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,10 @@ type Engine struct {
 
 	mu     sync.RWMutex
 	series map[key]*Series
+	groups map[string]*group
+
+	tickMu sync.Mutex
+	stood  []int64 // times of the alarms of the last week that stood
 
 	ratesMu sync.RWMutex
 	rates   map[int64]*tuning.Rates // by step in milliseconds
@@ -77,7 +82,7 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 	return &Engine{
 		cfg: cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday),
-		series: map[key]*Series{}, rates: map[int64]*tuning.Rates{},
+		series: map[key]*Series{}, groups: map[string]*group{}, rates: map[int64]*tuning.Rates{},
 	}, nil
 }
 
@@ -86,27 +91,56 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 func (e *Engine) Add(watch string, ls labels.Labels, step time.Duration, opts SeriesOptions) *Series {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	k := key{watch: watch, hash: ls.Hash()}
-	for ; ; k.n++ {
+	if s := e.find(watch, ls); s != nil {
+		s.mu.Lock()
+		regroup := !slices.Equal(s.opts.GroupBy, opts.GroupBy)
+		s.opts = opts
+		s.mu.Unlock()
+		if regroup {
+			e.leave(s)
+			e.join(s)
+		}
+		return s
+	}
+	s := newSeries(e, watch, ls, step, opts)
+	e.insert(s)
+	return s
+}
+
+// find returns a series that exists; the lock is held.
+func (e *Engine) find(watch string, ls labels.Labels) *Series {
+	for k := (key{watch: watch, hash: ls.Hash()}); ; k.n++ {
 		s, ok := e.series[k]
 		if !ok {
-			break
+			return nil
 		}
 		if labels.Equal(s.labels, ls) {
 			return s
 		}
 	}
-	s := newSeries(e, watch, ls, step, opts)
+}
+
+// insert files a series unless it exists; the lock is held.
+func (e *Engine) insert(s *Series) {
+	k := key{watch: s.watch, hash: s.labels.Hash()}
+	for ; e.series[k] != nil; k.n++ {
+		if labels.Equal(e.series[k].labels, s.labels) {
+			return
+		}
+	}
 	s.key = k
 	e.series[k] = s
-	return s
+	e.join(s)
 }
 
 // Remove forgets a series.
 func (e *Engine) Remove(s *Series) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.series, s.key)
+	if e.series[s.key] == s {
+		delete(e.series, s.key)
+		e.leave(s)
+	}
 }
 
 // ratesOf returns the weights for a step in milliseconds.

@@ -12,6 +12,11 @@ import (
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
+// absence is how gaps are calibrated.
+var absence, peerRow = detect.Missing(), detect.PeerRow()
+
+type params = tuning.Params
+
 // limitValue bounds what is learned from: beyond it single precision would overflow.
 const limitValue = 1e30
 
@@ -56,8 +61,17 @@ type Series struct {
 	peak  *season.Peaks // of the seasonal residual
 	lpeak *season.Peaks // of the local surprise
 	cell  [detect.Count]detect.Cell
+	gap   detect.Cell // gaps between samples
 	pool  detect.Pool
+	look  outlook
+	trend trend
 	last  Score
+	lastZ float32 // seasonal residual of the last sample in spreads
+
+	group    *group
+	peer     detect.PeerState
+	peerCell detect.Cell
+	rate     alarmRate
 }
 
 func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, opts SeriesOptions) *Series {
@@ -66,6 +80,8 @@ func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, op
 		s.cell[i].Reset(&d, &e.params)
 	}
 	s.pool.Reset(&e.params)
+	s.gap.Reset(&absence, &e.params)
+	s.peerCell.Reset(&peerRow, &e.params)
 	s.core.LocalVol = 1
 	s.last = Score{Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN()}
 	if step > 0 {
@@ -141,7 +157,7 @@ func (s *Series) observe(t int64, v float64) Score {
 		res += min(-res, r.Phase*d)
 	}
 	floor := s.floor()
-	scale := max(s.scale.At(mo.Slot, r), floor, r.PeakShare*s.peak.At(mo.Slot))
+	scale := s.spread(mo.Slot)
 	short := c.Short
 	if gap {
 		short = v - expected
@@ -152,6 +168,7 @@ func (s *Series) observe(t int64, v float64) Score {
 	in := detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r}
 	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
 
+	s.lastZ = float32(in.Season)
 	best, which := s.test(&in, t)
 	young := s.age(t)
 	sc := Score{Time: t, Value: value, Expected: expected, State: young}
@@ -159,8 +176,12 @@ func (s *Series) observe(t int64, v float64) Score {
 	s.band(&sc, scale)
 	s.alarm(&sc, t)
 
+	if gap {
+		s.gap.Max = max(s.gap.Max, float32(s.gapStat(t)))
+	}
+	c.Last = t
 	s.learn(mo, v, expected, res, short, surprise, floor)
-	c.Last, c.LastValue = t, v
+	c.LastValue = v
 	return sc
 }
 
@@ -201,6 +222,7 @@ func (s *Series) test(in *detect.Input, t int64) (float64, int) {
 			for i, d := range detect.All() {
 				s.cell[i].Close(&d, p)
 			}
+			s.gap.Close(&absence, p)
 		}
 		s.core.Block = b
 	}
@@ -258,6 +280,9 @@ func (s *Series) grade(sc *Score, best float64, which int) {
 	if sc.State == Learning || which < 0 {
 		return
 	}
+	if s.rate.Start == 0 {
+		s.rate.Start, s.rate.At = sc.Time, sc.Time
+	}
 	sc.Raw = s.pool.LogP(best, &s.rates.Params) / s.budget()
 	d := &detect.All()[which]
 	sc.Kind, sc.Detector = d.Kind, d.Name
@@ -265,11 +290,22 @@ func (s *Series) grade(sc *Score, best float64, which int) {
 
 // band is where the seasonal tests alone would score 1.
 func (s *Series) band(sc *Score, scale float64) {
+	up, down := s.edges()
+	sc.Upper, sc.Lower = sc.Expected+up*scale, sc.Expected-down*scale
+}
+
+// edges are the distances, in spreads, at which the seasonal tests score 1.
+func (s *Series) edges() (up, down float64) {
 	u := s.pool.At(s.budget(), &s.rates.Params)
 	z := func(i int) float64 {
 		return math.Exp(max(0.5, u*float64(s.cell[i].Scale)+float64(s.cell[i].Place)))
 	}
-	sc.Upper, sc.Lower = sc.Expected+z(0)*scale, sc.Expected-z(1)*scale
+	return z(0), z(1)
+}
+
+// spread is the scale of the seasonal residual in a slot.
+func (s *Series) spread(slot int) float64 {
+	return max(s.scale.At(slot, s.rates), s.floor(), s.rates.PeakShare*s.peak.At(slot))
 }
 
 // alarm shows one alarm per episode.
@@ -290,6 +326,9 @@ func (s *Series) alarm(sc *Score, t int64) {
 	default:
 		c.AboveAt = t
 		sc.Alarm = 0.9 + 0.1*(1-1/sc.Raw)
+	}
+	if sc.Alarm > 1 {
+		s.rate.count(t)
 	}
 	sc.Active, sc.Since = c.Since != 0, c.Since
 }
@@ -331,5 +370,7 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 			c.MinStep = d
 		}
 	}
+	s.look.learn(s.core.Last, s.model.Level(), expected-s.model.Level(), v)
+	s.trend.learn(s.core.Last, v, max(c.LocalAbs, floor))
 	s.model.Learn(mo, v, r)
 }

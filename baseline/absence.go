@@ -1,0 +1,42 @@
+package baseline
+
+import (
+	"math"
+)
+
+// Absent scores a sample that was expected at t (unix milliseconds) and did not come. It learns
+// nothing: what gaps are usual is learned when the series returns. A series that is usually absent
+// at this time of day (a cron job's) scores 0.
+func (s *Series) Absent(t int64) Score {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = s.absent(t)
+	return s.last
+}
+
+func (s *Series) absent(t int64) Score {
+	sc := s.silent(t, math.NaN())
+	c := &s.core
+	if c.Step == 0 || c.N < float64(s.rates.WarmSamples) || t <= c.Last {
+		return sc
+	}
+	sc.State = s.age(t)
+	if share, days := s.model.Presence(t); days >= 3 && share < 0.5 {
+		return sc
+	}
+	sc.Expected = s.model.Ahead(t, s.rates.Step) + s.model.Level()
+	y := s.gapStat(t)
+	if sc.State == Learning || y <= absence.Floor {
+		return sc
+	}
+	sc.Raw = max(0, s.pool.LogP(s.gap.Score(y), &s.rates.Params)/s.budget())
+	sc.Kind, sc.Detector = Absence, absence.Name
+	s.alarm(&sc, t)
+	return sc
+}
+
+// gapStat is the log of the missing time in steps.
+func (s *Series) gapStat(t int64) float64 {
+	missed := float64(t-s.core.Last)/float64(s.core.Step) - 1
+	return math.Log(1 + max(0, missed))
+}

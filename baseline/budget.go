@@ -1,0 +1,58 @@
+package baseline
+
+import (
+	"math"
+	"time"
+)
+
+// rateDays is the memory of the observed alarm rate.
+const rateDays = 60
+
+// alarmRate counts alarms with exponential forgetting.
+type alarmRate struct {
+	Sum   float64
+	At    int64 // time Sum was true
+	Start int64 // first scored sample
+}
+
+func (a *alarmRate) count(t int64) {
+	a.Sum = a.value(t) + 1
+	a.At = t
+}
+
+func (a *alarmRate) value(t int64) float64 {
+	return a.Sum * math.Exp(-float64(t-a.At)/(rateDays*dayMs))
+}
+
+// BudgetRatio is the series' observed rate of alarms over the rate its budget allows, both over
+// about the last 60 days. False alarms and true ones are counted alike: only a person can tell
+// them apart. It is NaN in the first day of scoring.
+func (s *Series) BudgetRatio() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.core.Last
+	if s.rate.Start == 0 || t-s.rate.Start < dayMs {
+		return math.NaN()
+	}
+	seen := 1 - math.Exp(-float64(t-s.rate.Start)/(rateDays*dayMs))
+	perDay := s.engine.cfg.Budget.PerSeries * 24 / time.Duration(s.engine.cfg.Budget.Window).Hours()
+	return s.rate.value(t) / (perDay * rateDays * seen)
+}
+
+// BudgetRatio is the same over all series: alarms observed over alarms allowed. NaN while no
+// series has been scored for a day.
+func (e *Engine) BudgetRatio() float64 {
+	e.mu.RLock()
+	all := make([]*Series, 0, len(e.series))
+	for _, s := range e.series {
+		all = append(all, s)
+	}
+	e.mu.RUnlock()
+	sum, n := 0.0, 0.0
+	for _, s := range all {
+		if x := s.BudgetRatio(); !math.IsNaN(x) {
+			sum, n = sum+x, n+1
+		}
+	}
+	return sum / n
+}

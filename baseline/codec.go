@@ -1,0 +1,310 @@
+package baseline
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+)
+
+// The saved state is a header and one record per series:
+//
+//	"tidebase" version:u16
+//	"\xfeSER" length:u32 crc32c(payload):u32 payload
+//
+// A record that is cut or damaged is skipped: the reader looks for the next mark.
+const (
+	stateMagic   = "tidebase"
+	stateVersion = 1
+	recordMagic  = "\xfeSER"
+	maxRecord    = 1 << 20
+	maxLabels    = 256
+	maxText      = 64 << 10
+)
+
+var (
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	endian     = binary.LittleEndian
+)
+
+// SkippedError reports that a saved state was loaded but for some damaged or foreign records; the
+// series concerned learn again.
+type SkippedError struct {
+	Loaded, Skipped int
+	First           error // what was wrong with the first
+}
+
+// Error says how much was skipped and why.
+func (e *SkippedError) Error() string {
+	return fmt.Sprintf("baseline state: %d series loaded, %d damaged parts skipped, the first: %v", e.Loaded, e.Skipped, e.First)
+}
+
+// Unwrap is the first cause.
+func (e *SkippedError) Unwrap() error { return e.First }
+
+// ErrStateFormat is returned when what is loaded is no saved state of this version.
+var ErrStateFormat = errors.New("baseline state: not a state of this version")
+
+// Save writes all series, sorted by watch and labels. Series may be observed meanwhile; each is
+// written as of one sample.
+func (e *Engine) Save(w io.Writer) error {
+	e.mu.RLock()
+	all := make([]*Series, 0, len(e.series))
+	for _, s := range e.series {
+		all = append(all, s)
+	}
+	e.mu.RUnlock()
+	slices.SortFunc(all, func(a, b *Series) int {
+		return cmp.Or(cmp.Compare(a.watch, b.watch), labels.Compare(a.labels, b.labels))
+	})
+	bw := bufio.NewWriterSize(w, 1<<16)
+	head := append([]byte(stateMagic), 0, 0)
+	endian.PutUint16(head[len(stateMagic):], stateVersion)
+	_, _ = bw.Write(head) // the error stays in bw
+	var buf []byte
+	for _, s := range all {
+		b, err := s.encode(buf[:0])
+		if err != nil {
+			return fmt.Errorf("encode baseline of %s: %w", s.labels, err)
+		}
+		buf = b
+		rec := append([]byte(nil), recordMagic...)
+		rec = endian.AppendUint32(rec, uint32(len(b)))
+		rec = endian.AppendUint32(rec, crc32.Checksum(b, castagnoli))
+		_, _ = bw.Write(rec)
+		_, _ = bw.Write(b)
+	}
+	if err := bw.Flush(); err != nil {
+		return fmt.Errorf("write baseline state: %w", err)
+	}
+	return nil
+}
+
+// fixed is the part of a series of fixed size.
+func (s *Series) fixed() []any {
+	return []any{&s.core, &s.cell, &s.gap, &s.pool.PoolState, &s.look, &s.trend, &s.peer, &s.peerCell, &s.rate}
+}
+
+func (s *Series) encode(b []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b = appendText(b, s.watch)
+	b = endian.AppendUint16(b, uint16(s.labels.Len()))
+	s.labels.Range(func(l labels.Label) { b = appendText(appendText(b, l.Name), l.Value) })
+	var err error
+	for _, part := range s.fixed() {
+		if b, err = binary.Append(b, endian, part); err != nil {
+			return nil, err
+		}
+	}
+	if s.model == nil {
+		return b, nil
+	}
+	if b, err = s.model.Append(b); err != nil {
+		return nil, err
+	}
+	if b, err = s.scale.Append(b); err != nil {
+		return nil, err
+	}
+	if b, err = s.peak.Append(b); err != nil {
+		return nil, err
+	}
+	return s.lpeak.Append(b)
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(endian.AppendUint32(b, uint32(len(s))), s...)
+}
+
+func text(b []byte) (string, []byte, bool) {
+	if len(b) < 4 {
+		return "", nil, false
+	}
+	n := endian.Uint32(b)
+	if n > maxText || int(n) > len(b)-4 {
+		return "", nil, false
+	}
+	return string(b[4 : 4+n]), b[4+n:], true
+}
+
+// Load reads what Save wrote into the engine, beside the series it has; a series that exists
+// already keeps what it learned. Damaged records are skipped and reported as *SkippedError. Options
+// of the series are set when Add is called for them.
+func (e *Engine) Load(r io.Reader) error {
+	br := bufio.NewReaderSize(r, maxRecord+64)
+	head := make([]byte, len(stateMagic)+2)
+	if _, err := io.ReadFull(br, head); err != nil {
+		return fmt.Errorf("%w: %w", ErrStateFormat, err)
+	}
+	if string(head[:len(stateMagic)]) != stateMagic || endian.Uint16(head[len(stateMagic):]) != stateVersion {
+		return ErrStateFormat
+	}
+	skip := &SkippedError{}
+	for {
+		err := e.loadRecord(br)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			skip.Loaded++
+			continue
+		}
+		if !errors.Is(err, errRecord) {
+			return fmt.Errorf("read baseline state: %w", err)
+		}
+		if skip.Skipped++; skip.First == nil {
+			skip.First = err
+		}
+		if err := nextMark(br); err != nil {
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			return fmt.Errorf("read baseline state: %w", err)
+		}
+	}
+	if skip.Skipped > 0 {
+		e.log.Warn("Part of the saved baselines was damaged", "loaded", skip.Loaded, "skipped", skip.Skipped, "err", skip.First)
+		return skip
+	}
+	return nil
+}
+
+var errRecord = errors.New("damaged record")
+
+// nextMark moves past at least one byte to the next record mark.
+func nextMark(br *bufio.Reader) error {
+	if _, err := br.Discard(1); err != nil {
+		return err
+	}
+	for {
+		b, err := br.Peek(4096)
+		if i := bytes.Index(b, []byte(recordMagic)); i >= 0 {
+			_, err := br.Discard(i)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := br.Discard(len(b) - len(recordMagic) + 1); err != nil {
+			return err
+		}
+	}
+}
+
+// loadRecord reads one record and consumes it only when it is whole.
+func (e *Engine) loadRecord(br *bufio.Reader) error {
+	const head = len(recordMagic) + 8
+	b, err := br.Peek(head)
+	if len(b) == 0 {
+		return err
+	}
+	if len(b) < head || string(b[:len(recordMagic)]) != recordMagic {
+		return fmt.Errorf("%w: no mark where one belongs", errRecord)
+	}
+	n, sum := int(endian.Uint32(b[4:])), endian.Uint32(b[8:])
+	if n > maxRecord {
+		return fmt.Errorf("%w: %d bytes long", errRecord, n)
+	}
+	b, err = br.Peek(head + n)
+	if len(b) < head+n {
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		return fmt.Errorf("%w: cut short", errRecord)
+	}
+	b = b[head:]
+	if crc32.Checksum(b, castagnoli) != sum {
+		return fmt.Errorf("%w: checksum differs", errRecord)
+	}
+	if err := e.restore(b); err != nil {
+		return fmt.Errorf("%w: %w", errRecord, err)
+	}
+	_, err = br.Discard(head + n)
+	return err
+}
+
+var errLayout = errors.New("another layout")
+
+// restore makes the series of one payload.
+func (e *Engine) restore(b []byte) error {
+	watch, b, ok := text(b)
+	if !ok || len(b) < 2 {
+		return errLayout
+	}
+	n := int(endian.Uint16(b))
+	b = b[2:]
+	if n > maxLabels {
+		return fmt.Errorf("%d labels", n)
+	}
+	sb := labels.NewScratchBuilder(n)
+	for range n {
+		var name, value string
+		if name, b, ok = text(b); !ok {
+			return errLayout
+		}
+		if value, b, ok = text(b); !ok {
+			return errLayout
+		}
+		sb.Add(name, value)
+	}
+	sb.Sort()
+	s := newSeries(e, watch, sb.Labels(), 0, SeriesOptions{})
+	for _, part := range s.fixed() {
+		k, err := binary.Decode(b, endian, part)
+		if err != nil {
+			return errLayout
+		}
+		b = b[k:]
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	if step := s.core.Step; step > 0 {
+		s.setStep(step)
+		var err error
+		for _, part := range []interface{ Decode([]byte) ([]byte, error) }{s.model, s.scale, s.peak, s.lpeak} {
+			if b, err = part.Decode(b); err != nil {
+				return err
+			}
+		}
+	}
+	if len(b) != 0 {
+		return errLayout
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.insert(s)
+	return nil
+}
+
+// check refuses a state that no run can have reached.
+func (s *Series) check() error {
+	c := &s.core
+	if c.Step < 0 || c.Step > (400*24*time.Hour).Milliseconds() || (c.Step > 0 && c.Step < 1000) {
+		return fmt.Errorf("a step of %d ms", c.Step)
+	}
+	for _, x := range []float64{c.LastValue, c.N, c.AbsMean, c.MinStep, c.Short, c.LocalAbs, c.LocalVol, c.Slow, c.SlowAbs,
+		float64(s.pool.Mean), float64(s.pool.Var), s.peer.Mean, s.peer.Abs} {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return errors.New("a number that is none")
+		}
+	}
+	for i := range s.cell {
+		if k := &s.cell[i]; !(k.Scale > 0) || math.IsNaN(float64(k.Place)) {
+			return errors.New("a calibration without scale")
+		}
+	}
+	if s.trend.Hour < 0 || s.trend.Filled < 0 || s.trend.Filled > trendPoints || s.trend.Teeth < 0 || s.look.Hour < 0 {
+		return errors.New("a counter under zero")
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package season
+
+// Level is the level above the profile of the season in force.
+func (m *Model) Level() float64 { return m.Cand[m.active()].Level }
+
+// Ahead is the profile of the season in force at any time t (unix milliseconds), past or to come.
+func (m *Model) Ahead(t int64, step float64) float64 {
+	local := m.cal.Local(t)
+	day := floorDiv(local, dayMs)
+	in := local - day*dayMs
+	slot := in / m.slotMs
+	frac := float64(in-slot*m.slotMs) / float64(m.slotMs)
+	c := candidate{
+		Prev: m.valueAt(slot-1, day),
+		Cur:  m.valueAt(slot, day),
+		Next: m.valueAt(slot+1, day),
+	}
+	return c.interpolate(frac, m.flat(step))
+}
+
+// ProfileOfToday is the profile of a slot of the current day.
+func (m *Model) ProfileOfToday(slot int) float64 { return float64(m.valueAt(int64(slot), m.Day)) }
+
+// valueAt is the profile of the season in force in a slot that may lie a day before or after. A
+// slot that was always empty takes the value of the nearest one before it.
+func (m *Model) valueAt(slot, day int64) float32 {
+	if m.Filled == 0 {
+		return 0
+	}
+	k := m.active()
+	if k == Other && day != m.Day {
+		k = m.Chosen // only today is known to be unlike its class
+	}
+	for range m.slots {
+		s, d := slot, day
+		if s < 0 {
+			s, d = s+int64(m.slots), d-1
+		} else if s >= int64(m.slots) {
+			s, d = s-int64(m.slots), d+1
+		}
+		if v, ok := m.profile(int(s), Weekday(d), m.cal.Class(d)); ok[k] {
+			return v[k]
+		}
+		if slot--; slot < -int64(m.slots)+1 {
+			break
+		}
+	}
+	return 0
+}
+
+// Presence is the share of remembered days that had a sample in this slot of the day, and the
+// number of days.
+func (m *Model) Presence(t int64) (share float64, days int) {
+	local := m.cal.Local(t)
+	slot := int((local - floorDiv(local, dayMs)*dayMs) / m.slotMs)
+	n := 0
+	for _, c := range m.codes[slot*m.days : slot*m.days+int(m.Filled)] {
+		if c != 0 {
+			n++
+		}
+	}
+	if m.Filled == 0 {
+		return 1, 0
+	}
+	return float64(n) / float64(m.Filled), int(m.Filled)
+}
+
+// DaysSeen is the number of remembered days, and the class today is taken for.
+func (m *Model) DaysSeen() (days int, class Class, swapped bool) {
+	class = m.cal.Class(m.Day)
+	if m.Swapped {
+		class ^= 1
+	}
+	return int(m.Filled), class, m.Swapped
+}
+
+// Range is the lowest and highest slot mean in memory.
+func (m *Model) Range() (lo, hi float64) {
+	for d := range int(m.Filled) {
+		l, h := float64(m.base[d]), float64(m.base[d])+254*float64(m.unit[d])
+		if d == 0 {
+			lo, hi = l, h
+		}
+		lo, hi = min(lo, l), max(hi, h)
+	}
+	return lo, hi
+}
