@@ -134,7 +134,9 @@ type SpanCount struct {
 	Caller    string
 	Entity    string
 	Operation string
-	Count     float64
+	// Client marks the span of a call that Entity makes; the callee's own span names the callee.
+	Client bool
+	Count  float64
 	MeanMs    float64
 	P50Ms     float64
 }
