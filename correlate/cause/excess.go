@@ -17,7 +17,7 @@ type excessPart struct {
 // callees' excess is subtracted arose in the entity itself.
 func excess(v *view) finding {
 	f := v.newFinding("excess")
-	parts := v.excessParts(v.symptomFamily())
+	parts := v.excessParts(v.symptomFamily(), v.activity())
 	exact := false
 	for e := range parts {
 		p := &parts[e]
@@ -93,7 +93,62 @@ func (v *view) symptomFamily() family {
 	return anyFamily
 }
 
-func (v *view) excessParts(fam family) []excessPart {
+// activity says by time stamp whether the symptom was there, for every sample of the fault; nil when
+// it was there all the time or never, so that the times tell nothing.
+func (v *view) activity() map[int64]bool {
+	s := v.symptomSeries()
+	if s == nil || s.spread <= 0 {
+		return nil
+	}
+	over := func(x float64) float64 {
+		if s.class.Kind.worse() == downIsBad {
+			return s.median - x
+		}
+		return x - s.median
+	}
+	peak := 0.0
+	for _, x := range s.fault {
+		peak = max(peak, over(x))
+	}
+	if peak < s.spread {
+		return nil
+	}
+	active := make(map[int64]bool, len(s.fault))
+	n := 0
+	for i, x := range s.fault {
+		if active[s.faultT[i]] = over(x) >= peak/4; active[s.faultT[i]] {
+			n++
+		}
+	}
+	if n == len(s.fault) {
+		return nil
+	}
+	return active
+}
+
+// levelIn is the mean of a series over the samples at which the symptom was there, and over those at
+// which it was not.
+func levelIn(s *sample, active map[int64]bool) (with, without float64, ok bool) {
+	var n, m int
+	for i, x := range s.fault {
+		on, known := active[s.faultT[i]]
+		switch {
+		case !known:
+		case on:
+			with += x
+			n++
+		default:
+			without += x
+			m++
+		}
+	}
+	if n == 0 || m == 0 {
+		return 0, 0, false
+	}
+	return with / float64(n), without / float64(m), true
+}
+
+func (v *view) excessParts(fam family, active map[int64]bool) []excessPart {
 	parts := make([]excessPart, len(v.names))
 	for e := range parts {
 		p := &parts[e]
@@ -116,6 +171,14 @@ func (v *view) excessParts(fam family) []excessPart {
 		}
 		s := p.level
 		delta := s.mean - s.median
+		// What is as bad while the symptom is absent does not cause it.
+		if with, without, ok := levelIn(s, active); ok {
+			delta = with - s.median
+			if d := with - without; abs(d) < abs(delta) || d*delta < 0 {
+				delta = d
+			}
+		}
+		raw := delta
 		if s.class.Kind == Availability {
 			delta = -delta
 			if s.class.Percent || s.median > 1.5 {
@@ -127,7 +190,7 @@ func (v *view) excessParts(fam family) []excessPart {
 			requests = p.traffic.mean
 			p.exact = s.class.Kind != Latency || s.class.Stat == StatMean
 		}
-		if abs(s.mean-s.median) >= moved*s.spread {
+		if abs(s.mean-s.median) >= moved*s.spread || abs(raw) >= moved*s.spread {
 			p.total = max(0, delta*requests)
 		}
 	}
