@@ -48,11 +48,11 @@ type client struct {
 	timeout time.Duration
 }
 
-func newClient(c Config) (*client, error) {
+func newClient(c Config, opts []commoncfg.HTTPClientOption) (*client, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	hc, err := commoncfg.NewClientFromConfig(c.HTTPConfig, "alertmanager")
+	hc, err := commoncfg.NewClientFromConfig(c.HTTPConfig, "alertmanager", opts...)
 	if err != nil {
 		return nil, fmt.Errorf("http client of alertmanager %s: %w", c.URL, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	commoncfg "github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
 )
@@ -41,9 +42,11 @@ type Options struct {
 	Healthy func() error
 	// HeartbeatLabels are added to the heartbeat, to tell several Tidemarks apart.
 	HeartbeatLabels model.LabelSet
-	Logger          *slog.Logger          // default: discards
-	Registerer      prometheus.Registerer // default: none
-	Clock           func() time.Time      // default time.Now
+	// HTTPOptions are added to each client, such as another way to dial.
+	HTTPOptions []commoncfg.HTTPClientOption
+	Logger      *slog.Logger          // default: discards
+	Registerer  prometheus.Registerer // default: none
+	Clock       func() time.Time      // default time.Now
 }
 
 // Notifier keeps a set of alerts alive at every Alertmanager: it posts what changed at once, all of it
@@ -78,7 +81,7 @@ func New(opts Options) (*Notifier, error) {
 	}
 	n.beat[model.AlertNameLabel] = HeartbeatAlertName
 	for _, c := range opts.Alertmanagers {
-		cl, err := newClient(c)
+		cl, err := newClient(c, opts.HTTPOptions)
 		if err != nil {
 			return nil, err
 		}

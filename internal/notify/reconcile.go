@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	commoncfg "github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
 )
 
@@ -33,10 +34,11 @@ type ReconcilerOptions struct {
 	Known func() []model.Fingerprint
 	// Sink takes what was found: the alerts that fire, silenced and inhibited ones included, and those known
 	// fingerprints that no peer has had for three minutes.
-	Sink       func(ctx context.Context, active []*model.Alert, gone []model.Fingerprint)
-	Logger     *slog.Logger          // default: discards
-	Registerer prometheus.Registerer // default: none
-	Clock      func() time.Time      // default time.Now
+	Sink        func(ctx context.Context, active []*model.Alert, gone []model.Fingerprint)
+	HTTPOptions []commoncfg.HTTPClientOption // added to each client
+	Logger      *slog.Logger                 // default: discards
+	Registerer  prometheus.Registerer        // default: none
+	Clock       func() time.Time             // default time.Now
 }
 
 // Reconciler asks the Alertmanagers which alerts fire. A webhook never says that a silenced member of its
@@ -72,7 +74,7 @@ func NewReconciler(opts ReconcilerOptions) (*Reconciler, error) {
 		}),
 	}
 	for _, c := range opts.Alertmanagers {
-		cl, err := newClient(c)
+		cl, err := newClient(c, opts.HTTPOptions)
 		if err != nil {
 			return nil, err
 		}
@@ -210,4 +212,11 @@ func labelSet(m map[string]string) model.LabelSet {
 		ls[model.LabelName(k)] = model.LabelValue(v)
 	}
 	return ls
+}
+
+// Close frees the connections to the Alertmanagers.
+func (r *Reconciler) Close() {
+	for _, c := range r.clients {
+		c.http.CloseIdleConnections()
+	}
 }
