@@ -1,6 +1,9 @@
 package cause
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // moved is how many spreads a level has to move before its excess counts.
 const moved = .5
@@ -181,7 +184,7 @@ func (v *view) excessParts(fam family, active map[int64]bool) []excessPart {
 		raw := delta
 		if s.class.Kind == Availability {
 			delta = -delta
-			if s.class.Percent || s.median > 1.5 {
+			if s.class.Percent || max(s.upper, slices.Max(s.fault)) > 1.5 {
 				delta /= 100
 			}
 		}

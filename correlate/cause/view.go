@@ -312,7 +312,7 @@ func (v *view) measure(s *sample) {
 	n := sorted(s.normal)
 	s.median = quantile(n, .5)
 	s.lower, s.upper = quantile(n, .025), quantile(n, .975)
-	s.spread = spreadOf(n, s.median)
+	s.spread = spreadOf(n, s.median*levelFloor(s.class.Kind))
 	f := sorted(s.fault)
 	s.mean = mean(s.fault)
 	if s.spread <= 0 {
@@ -336,10 +336,19 @@ func (v *view) measure(s *sample) {
 
 // spreadOf is a robust scale with floors, so that a series that hardly ever moves does not turn
 // every move into a thousand spreads.
-func spreadOf(sortedV []float64, median float64) float64 {
+func spreadOf(sortedV []float64, floor float64) float64 {
 	return max((quantile(sortedV, .75)-quantile(sortedV, .25))/1.349,
 		(quantile(sortedV, .975)-quantile(sortedV, .025))/3.92,
-		.01*math.Abs(median), 1e-9)
+		math.Abs(floor), 1e-9)
+}
+
+// levelFloor is the least spread as a share of the level. What is normally near 100 % moves in
+// small steps that matter.
+func levelFloor(k Kind) float64 {
+	if k == Availability {
+		return .001
+	}
+	return .01
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
