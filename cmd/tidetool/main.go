@@ -42,6 +42,10 @@ var commands = []func(app *kingpin.Application) map[string]runFunc{
 	backtestCommand,
 	rcaCommand,
 	logsCommand,
+	incidentCommand,
+	runbookCommand,
+	auditCommand,
+	correlateCommand,
 }
 
 func main() {

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
+
+	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/correlate/topology"
+)
+
+// correlateCommand adds `tidetool correlate`: recorded alerts through the engine of the live process, on
+// the recording's own clock.
+func correlateCommand(app *kingpin.Application) map[string]runFunc {
+	cmd := app.Command("correlate", "Turn recorded alerts (JSON lines on standard input: receivedAt, status, startsAt, endsAt, labels, annotations) into incidents.")
+	var c correlateCmd
+	cmd.Flag("format", "Output format.").Default("simple").EnumVar(&c.format, "simple", "json")
+	cmd.Flag("topology", "Graph as CSV (source,target,kind); nodes.csv (node,internal_ip,zone) beside it is read, too.").ExistingFileVar(&c.topology)
+	return map[string]runFunc{"correlate": c.run}
+}
+
+type correlateCmd struct{ format, topology string }
+
+// recordedAlert is one line of a recording.
+type recordedAlert struct {
+	ReceivedAt  time.Time      `json:"receivedAt"`
+	Status      string         `json:"status"`
+	StartsAt    time.Time      `json:"startsAt"`
+	EndsAt      time.Time      `json:"endsAt"`
+	Fingerprint string         `json:"fingerprint"`
+	Labels      model.LabelSet `json:"labels"`
+	Annotations model.LabelSet `json:"annotations"`
+}
+
+func (c *correlateCmd) run(ctx context.Context, s streams) error {
+	graph, err := c.readTopology()
+	if err != nil {
+		return err
+	}
+	alerts, err := readRecording(s.in)
+	if err != nil {
+		return err
+	}
+	var past []correlate.Incident
+	engine := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{
+		Topology: graph,
+		Archive:  func(i correlate.Incident) { past = append(past, i) },
+	})
+	if err := replayRecording(ctx, engine, alerts); err != nil {
+		return err
+	}
+	return c.print(s.out, append(past, engine.Incidents()...), ownFingerprints(alerts))
+}
+
+// forever is the life of edges that come from a file.
+const forever = 100 * 365 * 24 * time.Hour
+
+func (c *correlateCmd) readTopology() (*topology.Graph, error) {
+	g := topology.NewGraph(topology.Options{TTL: forever, Retention: forever})
+	if c.topology == "" {
+		return g, nil
+	}
+	f, err := os.Open(c.topology)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	edges, err := topology.ReadGraph(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.topology, err)
+	}
+	g.Add(time.Unix(0, 0).UTC(), edges...)
+	nodes := filepath.Join(filepath.Dir(c.topology), "nodes.csv")
+	n, err := os.Open(nodes)
+	if errors.Is(err, os.ErrNotExist) {
+		return g, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer n.Close()
+	found, err := topology.ReadNodes(n)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", nodes, err)
+	}
+	g.Apply(time.Unix(0, 0).UTC(), found)
+	return g, nil
+}
+
+// maxLine bounds one line of a recording.
+const maxLine = 4 << 20
+
+func readRecording(r io.Reader) ([]recordedAlert, error) {
+	var out []recordedAlert
+	sc := bufio.NewScanner(r)
+	sc.Buffer(nil, maxLine)
+	for line := 1; sc.Scan(); line++ {
+		if len(sc.Bytes()) == 0 {
+			continue
+		}
+		var a recordedAlert
+		if err := json.Unmarshal(sc.Bytes(), &a); err != nil {
+			return nil, fmt.Errorf("line %d: %w (want one alert as a JSON object)", line, err)
+		}
+		if err := a.check(); err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		out = append(out, a)
+	}
+	if err := sc.Err(); err != nil {
+		return nil, fmt.Errorf("read alerts: %w", err)
+	}
+	slices.SortStableFunc(out, func(a, b recordedAlert) int {
+		return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.Fingerprint, b.Fingerprint), cmp.Compare(a.Status, b.Status))
+	})
+	return out, nil
+}
+
+func (a *recordedAlert) check() error {
+	switch {
+	case len(a.Labels) == 0:
+		return errors.New(`the alert has no "labels"`)
+	case a.StartsAt.IsZero():
+		return errors.New(`the alert has no "startsAt" (RFC 3339)`)
+	case a.Status != "firing" && a.Status != "resolved":
+		return fmt.Errorf(`"status" is %q: want firing or resolved`, a.Status)
+	}
+	if a.ReceivedAt.IsZero() {
+		a.ReceivedAt = a.StartsAt
+		if a.Status == "resolved" && a.EndsAt.After(a.StartsAt) {
+			a.ReceivedAt = a.EndsAt
+		}
+	}
+	return nil
+}
+
+func (a *recordedAlert) alert() *model.Alert {
+	out := &model.Alert{Labels: a.Labels, Annotations: a.Annotations, StartsAt: a.StartsAt}
+	if a.Status == "resolved" {
+		out.EndsAt = a.EndsAt
+		if out.EndsAt.IsZero() || out.EndsAt.Year() <= 1 || out.EndsAt.After(a.ReceivedAt) {
+			out.EndsAt = a.ReceivedAt
+		}
+	}
+	return out
+}
+
+// replayRecording drives the engine as the live process does: messages when they came, steps when
+// the engine asks for them.
+func replayRecording(ctx context.Context, e *correlate.Engine, alerts []recordedAlert) error {
+	var now time.Time
+	for i := 0; i < len(alerts); {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		at := alerts[i].ReceivedAt
+		for next := e.NextStep(now); !next.IsZero() && next.Before(at); next = e.NextStep(now) {
+			now = maxTime(now, next)
+			e.Step(now)
+		}
+		now = at
+		j := i
+		var batch []*model.Alert
+		for ; j < len(alerts) && alerts[j].ReceivedAt.Equal(at); j++ {
+			batch = append(batch, alerts[j].alert())
+		}
+		e.Alerts(now, batch)
+		i = j
+	}
+	e.Step(now)
+	return nil
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// ownFingerprints maps the fingerprint of an alert's labels to what the recording calls it.
+func ownFingerprints(alerts []recordedAlert) map[string]string {
+	out := make(map[string]string, len(alerts))
+	for _, a := range alerts {
+		if a.Fingerprint != "" {
+			out[a.Labels.Fingerprint().String()] = a.Fingerprint
+		}
+	}
+	return out
+}
+
+// printedIncident is an incident as scripts read it.
+type printedIncident struct {
+	ID         string            `json:"id"`
+	State      string            `json:"state"`
+	Severity   string            `json:"severity,omitempty"`
+	Title      string            `json:"title"`
+	Summary    string            `json:"summary"`
+	Start      time.Time         `json:"start"`
+	FirstAlert time.Time         `json:"first_alert"`
+	End        time.Time         `json:"end,omitzero"`
+	Members    []string          `json:"members"`
+	Causes     []printedCause    `json:"causes"`
+	NoCause    bool              `json:"no_clear_cause"`
+	Affected   []correlate.Count `json:"affected,omitempty"`
+	Path       []correlate.Hop   `json:"path,omitempty"`
+}
+
+type printedCause struct {
+	Entity     string  `json:"entity"`
+	Kind       string  `json:"kind"`
+	Resource   string  `json:"resource,omitempty"`
+	Confidence float64 `json:"confidence"`
+	Text       string  `json:"text"`
+	Evidence   any     `json:"evidence,omitempty"`
+}
+
+func (c *correlateCmd) print(w io.Writer, incidents []correlate.Incident, own map[string]string) error {
+	slices.SortFunc(incidents, func(a, b correlate.Incident) int {
+		return cmp.Or(a.FirstAlert.Compare(b.FirstAlert), cmp.Compare(a.ID, b.ID))
+	})
+	out := make([]printedIncident, 0, len(incidents))
+	placed := map[string]bool{}
+	for _, i := range incidents {
+		if p := printable(i, own, placed); len(p.Members) > 0 {
+			out = append(out, p)
+		}
+	}
+	if c.format == "json" {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", " ")
+		return enc.Encode(map[string]any{"incidents": out})
+	}
+	for _, p := range out {
+		if _, err := fmt.Fprintf(w, "%s  %s  %s  %s\n    %s\n", p.ID, p.FirstAlert.UTC().Format(time.RFC3339), p.State, p.Title, p.Summary); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printable lists every fingerprint once: an alert that fired in two incidents counts for the first.
+func printable(i correlate.Incident, own map[string]string, placed map[string]bool) printedIncident {
+	p := printedIncident{
+		ID: i.ID, State: i.State, Severity: i.Severity, Title: i.Title, Summary: i.Summary, Start: i.Start, FirstAlert: i.FirstAlert, End: i.End,
+		NoCause: i.NoClearCause, Affected: i.Affected, Path: i.Path, Causes: []printedCause{},
+	}
+	for _, m := range i.Alerts {
+		fps := m.Fingerprints
+		if len(fps) == 0 {
+			fps = []string{m.Fingerprint}
+		}
+		for _, fp := range fps {
+			if name, ok := own[fp]; ok {
+				fp = name
+			}
+			if !placed[fp] {
+				placed[fp] = true
+				p.Members = append(p.Members, fp)
+			}
+		}
+	}
+	for n, c := range i.Causes {
+		pc := printedCause{Entity: c.Entity.Name, Kind: c.Entity.Kind, Resource: c.Resource, Confidence: c.Confidence, Text: c.Text}
+		if n == 0 && len(c.Evidence) > 0 {
+			pc.Evidence = c.Evidence
+		}
+		p.Causes = append(p.Causes, pc)
+	}
+	return p
+}

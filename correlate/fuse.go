@@ -1,0 +1,164 @@
+package correlate
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/tidemark/tidemark/correlate/cause"
+)
+
+const (
+	// clearCause is the confidence below which an incident says that it has no clear cause.
+	clearCause = 0.35
+	// openMind is added to both opinions before they are multiplied, so that neither can veto.
+	openMind = 0.05
+)
+
+// causes writes the ranked causes with their evidence and fuses in what the metrics say.
+func (v *view) causes(i *Incident) {
+	for _, c := range v.g.causes {
+		i.Causes = append(i.Causes, v.cause(c))
+	}
+	if ev := v.e.deps.Evidence; ev != nil && len(i.Causes) > 0 {
+		q := Question{Incident: i.ID, Start: i.Causes[0].Start, FirstAlert: i.FirstAlert, Symptom: v.g.items[0].rec.Labels}
+		for _, c := range i.Causes {
+			q.Entities = append(q.Entities, c.Entity)
+		}
+		if r, ok := ev.Ranking(q); ok {
+			fuse(i.Causes, r)
+		}
+	}
+	if len(i.Causes) > 0 {
+		i.NoClearCause = i.Causes[0].Confidence < clearCause
+		for n, c := range v.g.causes {
+			if e := entityOf(v.s.prob.roots[c.root].ent); e.Kind == i.Causes[0].Entity.Kind && e.Name == i.Causes[0].Entity.Name {
+				v.rootItems = v.at(v.g.causes[n].root)
+				break
+			}
+		}
+	}
+}
+
+// fuse multiplies two independent opinions, what the alerts say and what the metrics say, and makes
+// the product probabilities again (a logarithmic opinion pool with equal weights). An entity that the
+// metrics do not rank keeps what an open mind leaves it.
+func fuse(causes []Cause, r cause.Ranking) {
+	byName := map[string]*cause.Candidate{}
+	for i := range r.Candidates {
+		byName[r.Candidates[i].Entity] = &r.Candidates[i]
+	}
+	sum := 0.0
+	for i := range causes {
+		c := &causes[i]
+		p := 0.0
+		if m := byName[c.Entity.Name]; m != nil {
+			p = m.Confidence
+			c.Evidence = append(c.Evidence, m.Evidence...)
+		}
+		c.Confidence = (c.Confidence + openMind) * (p + openMind)
+		sum += c.Confidence
+	}
+	for i := range causes {
+		causes[i].Confidence /= sum
+	}
+	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
+}
+
+func (v *view) cause(c ranked) Cause {
+	r := &v.s.prob.roots[c.root]
+	own := v.at(c.root)
+	out := Cause{
+		Entity: entityOf(r.ent), Confidence: round3(c.confidence), Score: round3(c.score),
+		Start: fromSeconds(c.start), Resource: resourceOf(own),
+	}
+	if r.vertex >= 0 {
+		out.Entity.Labels = v.s.world.v[r.vertex].attrs
+	}
+	out.Text = v.causeText(out, own, c)
+	out.Evidence = v.evidence(c, own)
+	return out
+}
+
+func (v *view) causeText(c Cause, own []*item, r ranked) string {
+	text := c.Entity.Name
+	if k := c.Entity.Kind; k != "service" && k != "alert" && k != "zone" {
+		text = k + " " + text
+	}
+	if c.Resource != "" {
+		text = c.Resource + " of " + text
+	}
+	names := map[string]int{}
+	for _, it := range own {
+		names[it.rec.place.name]++
+	}
+	if len(names) > 0 {
+		text += " (" + countedNames(names, 2) + ")"
+	}
+	return text + fmt.Sprintf("; explains %d of %s", min(r.parts.explained, len(v.g.items)), plural(len(v.g.items), "alert", "alerts"))
+}
+
+func round3(x float64) float64 { return math.Round(x*1000) / 1000 }
+
+const maxOwnEvidence = 6
+
+// evidence of the alerts for and against a cause, each with the query that shows it.
+func (v *view) evidence(c ranked, own []*item) []cause.Evidence {
+	r := &v.s.prob.roots[c.root]
+	var out []cause.Evidence
+	slices.SortFunc(own, compareItems)
+	first := slices.MinFunc(v.g.items, compareItems).onset
+	for n, it := range own {
+		if n == maxOwnEvidence {
+			break
+		}
+		text := fmt.Sprintf("%s at %s began %s", it.rec.place.name, v.s.world.v[it.vertex].ent.Name, after(it.onset-first))
+		ev := cause.Evidence{
+			Kind: "alert", For: true, Entity: r.ent.Name, Text: text, Time: it.start, Value: it.onset, Weight: 1,
+			Query: promSelector("ALERTS_FOR_STATE", withoutSynthetic(it.rec.Labels)),
+		}
+		if a := it.rec.Anomaly; a != nil {
+			ev.Kind, ev.Query, ev.Value, ev.Time = "anomaly", a.Query, a.Value, a.Since
+			ev.Text = cmp.Or(a.Text, ev.Text)
+			ev.Expected, ev.Lower, ev.Upper = &a.Expected, &a.Lower, &a.Upper
+		}
+		out = append(out, ev)
+	}
+	if p := c.parts.change; p != nil {
+		out = append(out, cause.Evidence{
+			Kind: "change", For: true, Entity: r.ent.Name, Time: p.Time, Weight: changeBonus,
+			Text: fmt.Sprintf("%s of %s %s", p.Kind, r.ent.Name, after(seconds(p.Time)-c.start)+": "+p.Text),
+		})
+	}
+	out = append(out, cause.Evidence{
+		Kind: "coverage", For: c.parts.explained*2 >= len(v.g.items), Entity: r.ent.Name, Time: fromSeconds(c.start),
+		Text:  fmt.Sprintf("%d of %d alerts are where and when trouble at %s would show", min(c.parts.explained, len(v.g.items)), len(v.g.items), r.ent.Name),
+		Value: float64(c.parts.explained), Weight: c.parts.gain,
+	})
+	if len(own) == 0 {
+		out = append(out, cause.Evidence{
+			Kind: "silent", Entity: r.ent.Name, Time: fromSeconds(c.start), Weight: -lateOwn * c.parts.late,
+			Text: fmt.Sprintf("%s has no alert of its own", r.ent.Name), Query: fmt.Sprintf("count(ALERTS{service=%q})", r.ent.Name),
+		})
+	} else if c.parts.late > 0.2 {
+		out = append(out, cause.Evidence{
+			Kind: "onset", Entity: r.ent.Name, Time: fromSeconds(c.start), Value: c.parts.own, Weight: -lateOwn * c.parts.late,
+			Text: fmt.Sprintf("its own alerts began %s", after(c.parts.own)),
+		})
+	}
+	return out
+}
+
+// after says a time relative to the first onset.
+func after(s float64) string {
+	switch {
+	case math.Abs(s) < 5:
+		return "first"
+	case s < 0:
+		return fmt.Sprintf("%.0f s before the first", -s)
+	case s < 120:
+		return fmt.Sprintf("%.0f s after the first", s)
+	}
+	return fmt.Sprintf("%.0f min after the first", s/60)
+}

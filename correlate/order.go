@@ -1,0 +1,78 @@
+package correlate
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/fnv"
+	"math"
+
+	"github.com/prometheus/common/model"
+)
+
+// itemKey names one firing of an alert across explanations.
+type itemKey struct {
+	id    model.Fingerprint
+	start int64
+}
+
+// keys of an item: one per firing in it, so that it is found again when it was joined with another.
+func (it *item) keys() []itemKey {
+	s := it.rec.Spans[it.span]
+	out := make([]itemKey, len(s.Starts))
+	for i, t := range s.Starts {
+		out[i] = itemKey{it.rec.ID, t.UnixNano()}
+	}
+	return out
+}
+
+func compareItems(a, b *item) int {
+	return cmp.Or(cmp.Compare(a.onset, b.onset), a.start.Compare(b.start), cmp.Compare(a.rec.ID, b.rec.ID))
+}
+
+// compareStarts orders by first firing: the order in which an incident's first member is chosen.
+func compareStarts(a, b *item) int {
+	return cmp.Or(a.start.Compare(b.start), cmp.Compare(a.rec.ID, b.rec.ID))
+}
+
+func compareChanges(a, b Change) int {
+	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Entity.Name, b.Entity.Name), cmp.Compare(a.Kind, b.Kind),
+		cmp.Compare(a.Text, b.Text), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Labels.Fingerprint(), b.Labels.Fingerprint()))
+}
+
+// compareForBound puts first what is forgotten first: ended ones by their end, then firing ones by
+// their start.
+func compareForBound(a, b *record) int {
+	x, y := a.ended(), b.ended()
+	switch {
+	case x.IsZero() != y.IsZero():
+		if y.IsZero() {
+			return -1
+		}
+		return 1
+	case !x.IsZero():
+		return cmp.Or(x.Compare(y), cmp.Compare(a.ID, b.ID))
+	}
+	return cmp.Or(a.Spans[0].Start.Compare(b.Spans[0].Start), cmp.Compare(a.ID, b.ID))
+}
+
+// signature of a stretch: all that its explanation depends on but graph and changes.
+func signature(items []*item) uint64 {
+	h := fnv.New64a()
+	var buf [8]byte
+	put := func(x uint64) {
+		binary.LittleEndian.PutUint64(buf[:], x)
+		_, _ = h.Write(buf[:])
+	}
+	for _, it := range items {
+		put(uint64(it.rec.ID))
+		put(math.Float64bits(it.onset))
+		put(math.Float64bits(it.bias))
+		put(uint64(it.start.UnixNano()))
+		if it.end.IsZero() {
+			put(0)
+		} else {
+			put(uint64(it.end.UnixNano()))
+		}
+	}
+	return h.Sum64()
+}

@@ -1,0 +1,173 @@
+package correlate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// Constants of the ranking of causes within a group; see docs/correlation.md.
+const (
+	strayGain    = -2.0  // at least what a member counts that a root does not explain
+	silentCost   = 0.8   // per expected alert: in the ranking absence counts in full
+	lateOwn      = 25.0  // when the root's own alerts begin late or are missing
+	lateOwnAfter = 300.0 // s
+	temperature  = 6.0   // of the softmax that makes confidences of scores
+	maxCausesOut = 10
+	changeReach  = 30 * 60.0 // s before the start in which a change is suspect
+	changeBonus  = 4.0
+)
+
+// parts are the terms of a score, kept for the evidence.
+type parts struct {
+	explained int     // members the root explains
+	gain      float64 // what they bring
+	silent    float64 // expected alerts
+	late      float64 // 0 to 1
+	own       float64 // s from the first onset of the group to the root's own; +Inf: none
+	change    *Change
+}
+
+// rank scores every root that has to do with the group.
+func (s *stretch) rank(g *group, changes []Change) {
+	member := make(map[int]float64, len(g.items)) // cell → weight
+	first := math.Inf(1)
+	inGroup := map[*item]bool{}
+	for _, it := range g.items {
+		inGroup[it] = true
+		first = min(first, it.onset)
+	}
+	for c := range s.prob.cells {
+		n := 0
+		for _, i := range s.prob.cells[c].items {
+			if inGroup[s.items[i]] {
+				n++
+			}
+		}
+		if n > 0 {
+			member[c] = float64(n) / float64(len(s.prob.cells[c].items))
+		}
+	}
+	var out []ranked
+	for i := range s.prob.roots {
+		if r, ok := s.score(i, member, first, changes); ok {
+			out = append(out, r)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.root, b.root))
+	})
+	out = s.distinct(out)
+	confide(out)
+	g.causes = out[:min(len(out), maxCausesOut)]
+}
+
+// score is how well root i explains the member cells from its best start.
+func (s *stretch) score(i int, member map[int]float64, first float64, changes []Change) (ranked, bool) {
+	p := s.prob
+	r := &p.roots[i]
+	var cells []reach
+	rest := 0.0
+	known := map[int]bool{}
+	var starts []float64
+	for _, x := range r.cells {
+		if _, ok := member[x.cell]; ok {
+			cells = append(cells, x)
+			known[x.cell] = true
+			starts = append(starts, math.Floor(p.cells[x.cell].onset/startGrid)*startGrid)
+		}
+	}
+	if len(cells) == 0 {
+		return ranked{}, false
+	}
+	for _, c := range sortedSet(keysOf(member)) {
+		if !known[c] {
+			rest += strayGain * p.cells[c].weight
+		}
+	}
+	slices.Sort(starts)
+	best := ranked{root: i, score: math.Inf(-1)}
+	for _, st := range slices.Compact(starts) {
+		sum, n := 0.0, 0
+		for _, x := range cells {
+			g := max(p.gain(x, st), strayGain*p.cells[x.cell].weight)
+			sum += g
+			if g > 0 {
+				n += len(p.cells[x.cell].items)
+			}
+		}
+		if sum > best.score {
+			best.score, best.start, best.parts.explained, best.parts.gain = sum, st, n, sum
+		}
+	}
+	best.parts.silent = r.sum
+	best.score += rest - silentCost*r.sum - (r.cost - causeCost - absentCost*r.sum)
+	best.parts.own = s.ownOnset(r, cells) - first
+	best.parts.late = max(0, min(1, best.parts.own/lateOwnAfter))
+	best.score -= lateOwn * best.parts.late
+	if c := s.changeAt(r, best.start, changes); c != nil {
+		best.parts.change = c
+		best.score += changeBonus
+	}
+	return best, true
+}
+
+// ownOnset is the first onset among members at the root itself or its instances; zones and shared
+// services answer with the first of what they hold.
+func (s *stretch) ownOnset(r *root, cells []reach) float64 {
+	own := math.Inf(1)
+	for _, x := range cells {
+		c := &s.prob.cells[x.cell]
+		if r.vertex < 0 || c.vertex == r.vertex || slices.Contains(s.world.v[r.vertex].pods, c.vertex) ||
+			slices.Contains(s.world.v[r.vertex].members, c.vertex) || slices.Contains(s.world.v[r.vertex].volumes, c.vertex) {
+			own = min(own, c.onset)
+		}
+	}
+	return own
+}
+
+// changeAt is the latest change at the root in the time before the start.
+func (s *stretch) changeAt(r *root, start float64, changes []Change) *Change {
+	var last *Change
+	for i := range changes {
+		c := &changes[i]
+		t := seconds(c.Time)
+		if t > start+flatAfter || t < start-changeReach || r.vertex < 0 {
+			continue
+		}
+		v := &s.world.v[r.vertex]
+		if c.matches(v.ent) && (last == nil || c.Time.After(last.Time)) {
+			last = c
+		}
+	}
+	return last
+}
+
+// distinct keeps the best root of each entity.
+func (s *stretch) distinct(in []ranked) []ranked {
+	seen := map[string]bool{}
+	out := in[:0]
+	for _, r := range in {
+		k := s.prob.roots[r.root].ent.String()
+		if !seen[k] {
+			seen[k] = true
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// confide turns scores into probabilities.
+func confide(out []ranked) {
+	if len(out) == 0 {
+		return
+	}
+	top, sum := out[0].score, 0.0
+	for i := range out {
+		out[i].confidence = math.Exp((out[i].score - top) / temperature)
+		sum += out[i].confidence
+	}
+	for i := range out {
+		out[i].confidence /= sum
+	}
+}

@@ -1,0 +1,368 @@
+package correlate
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// renderOf returns the incident as people see it, made anew when something changed.
+func (e *Engine) renderOf(t *tracked) *Incident {
+	if t.render != nil && !t.stale || t.group == nil {
+		if t.render == nil {
+			t.render = &Incident{ID: t.id, State: StateResolved, End: t.ended, MergedInto: t.into}
+		}
+		return t.render
+	}
+	v := &view{e: e, t: t, s: t.in, g: t.group}
+	i := v.incident()
+	t.render, t.stale = i, false
+	return i
+}
+
+// view renders one group.
+type view struct {
+	e *Engine
+	t *tracked
+	s *stretch
+	g *group
+
+	rootItems []*item // members at the first cause
+	hops      map[int]int
+	parent    map[int]int
+}
+
+func (v *view) incident() *Incident {
+	t := v.t
+	slices.SortFunc(v.g.items, compareStarts)
+	i := &Incident{
+		ID: t.id, State: t.state, Opened: t.opened, End: t.ended, Revision: t.revision,
+		Merged: slices.Clone(t.merged), SplitFrom: t.splitFrom, MergedInto: t.into,
+		FirstAlert: v.g.items[0].start,
+		Start:      fromSeconds(slices.MinFunc(v.g.items, compareItems).onset),
+	}
+	if !v.g.alone && v.g.start < seconds(i.Start) {
+		i.Start = fromSeconds(v.g.start)
+	}
+	i.Severity = v.severity()
+	v.members(i)
+	v.causes(i)
+	v.walk()
+	i.Affected = v.affected()
+	i.Path = v.path()
+	i.Timeline = v.timeline(i)
+	i.RunbookURL, i.Action = v.action(i)
+	v.words(i)
+	return i
+}
+
+func (v *view) severity() string {
+	order := v.e.cfg.SeverityOrder
+	best, bestAt := "", len(order)+1
+	for _, firing := range []bool{true, false} {
+		for _, it := range v.g.items {
+			if firing && !it.end.IsZero() {
+				continue
+			}
+			s := string(it.rec.Labels[model.LabelName(v.e.cfg.SeverityLabel)])
+			at := slices.Index(order, strings.ToLower(s))
+			if at < 0 {
+				at = len(order)
+			}
+			if s != "" && (at < bestAt || at == bestAt && s < best) {
+				best, bestAt = s, at
+			}
+		}
+		if best != "" {
+			break
+		}
+	}
+	return best
+}
+
+func (v *view) members(i *Incident) {
+	shared := model.LabelSet{}
+	for n, it := range v.g.items {
+		for _, l := range v.e.cfg.SharedLabels {
+			k := model.LabelName(l)
+			if val := it.rec.Labels[k]; n == 0 && val != "" {
+				shared[k] = val
+			} else if shared[k] != val {
+				delete(shared, k)
+			}
+		}
+		if a := it.rec.Anomaly; a != nil {
+			i.Anomalies = append(i.Anomalies, *a)
+			continue
+		}
+		i.Alerts = append(i.Alerts, v.member(it))
+	}
+	if len(shared) > 0 {
+		i.Shared = shared
+	}
+	for _, c := range v.g.causes {
+		if p := c.parts.change; p != nil && !slices.ContainsFunc(i.Changes, func(x Change) bool { return compareChanges(x, *p) == 0 }) {
+			i.Changes = append(i.Changes, *p)
+		}
+	}
+	slices.SortFunc(i.Changes, compareChanges)
+}
+
+func (v *view) member(it *item) Member {
+	m := Member{
+		Labels: it.rec.Labels, Annotations: it.rec.Annotations, GeneratorURL: it.rec.Generator,
+		StartsAt: it.start, Onset: fromSeconds(it.onset), EndsAt: it.end, Status: StateFiring, Class: it.class.String(),
+		Entity: entityOf(v.s.world.v[it.vertex].ent), Firings: len(it.rec.Spans[it.span].Starts),
+	}
+	if !it.end.IsZero() {
+		m.Status = StateResolved
+	}
+	for _, c := range it.rec.Copies {
+		m.Fingerprints = append(m.Fingerprints, c.Fingerprint.String())
+	}
+	m.Fingerprint = m.Fingerprints[0]
+	if n := len(m.Fingerprints); n > 1 {
+		m.Firings = (m.Firings + n - 1) / n
+	} else {
+		m.Fingerprints = nil
+	}
+	if v.e.deps.History != nil {
+		m.Seasonal = v.e.deps.History.seasonal(it.rec, it.start)
+	}
+	return m
+}
+
+// at lists the members at a root: itself, its instances, its volumes, the nodes of a zone.
+func (v *view) at(rootIndex int) []*item {
+	r := &v.s.prob.roots[rootIndex]
+	var out []*item
+	for _, it := range v.g.items {
+		if r.vertex >= 0 && v.s.world.within(it.vertex, r.vertex) {
+			out = append(out, it)
+		}
+	}
+	return out
+}
+
+// within says that n is the root or a part of it.
+func (w *world) within(n, root int) bool {
+	x := &w.v[root]
+	return n == root || slices.Contains(x.pods, n) || slices.Contains(x.volumes, n) || slices.Contains(x.members, n)
+}
+
+// walk measures the distance of every vertex from the first cause along the calls.
+func (v *view) walk() {
+	v.hops, v.parent = map[int]int{}, map[int]int{}
+	if len(v.g.causes) == 0 {
+		return
+	}
+	r := &v.s.prob.roots[v.g.causes[0].root]
+	if r.vertex < 0 {
+		return
+	}
+	front := []int{r.vertex}
+	v.hops[r.vertex] = 0
+	visit := func(from, to int) bool {
+		if _, ok := v.hops[to]; ok {
+			return false
+		}
+		v.hops[to], v.parent[to] = v.hops[from]+1, from
+		return true
+	}
+	for len(front) > 0 {
+		var far []int
+		for _, n := range front {
+			x := &v.s.world.v[n]
+			var next []int
+			for _, l := range x.callers {
+				next = append(next, l.to)
+			}
+			next = append(append(append(next, x.guests...), x.owners...), x.members...)
+			next = append(next, x.users...)
+			for _, m := range next {
+				if visit(n, m) {
+					far = append(far, m)
+				}
+			}
+		}
+		front = far
+	}
+}
+
+// affected counts what has alerts by the noun of its tier, or of its kind.
+func (v *view) affected() []Count {
+	names := map[noun]map[string]struct{}{}
+	add := func(n noun, name string) {
+		if names[n] == nil {
+			names[n] = map[string]struct{}{}
+		}
+		names[n][name] = struct{}{}
+	}
+	finer := map[int]bool{} // Services that are counted by their instances.
+	for _, it := range v.g.items {
+		x := &v.s.world.v[it.vertex]
+		if x.level == levelPod && v.tierOf(it) != "" {
+			for _, s := range x.owners {
+				finer[s] = true
+			}
+		}
+	}
+	for _, it := range v.g.items {
+		x := &v.s.world.v[it.vertex]
+		if n, ok := nounOfTier(v.tierOf(it)); ok {
+			if !finer[it.vertex] {
+				add(n, x.ent.Name)
+			}
+			continue
+		}
+		add(nounOfKind(string(x.ent.Kind)), x.ent.Name)
+	}
+	out := make([]Count, 0, len(names))
+	for n, set := range names {
+		out = append(out, Count{n.of(len(set)), len(set), sortedSet(set)})
+	}
+	slices.SortFunc(out, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(affectedRank(a.Noun), affectedRank(b.Noun)), cmp.Compare(a.Noun, b.Noun))
+	})
+	return out
+}
+
+// affectedRank puts databases before load balancers where both are as many.
+func affectedRank(noun string) int {
+	for i, row := range tierNouns {
+		if noun == row.one || noun == row.many {
+			return i
+		}
+	}
+	return len(tierNouns)
+}
+
+func (v *view) tierOf(it *item) string {
+	if t := it.rec.place.tier; t != "" {
+		return t
+	}
+	return v.s.world.v[it.vertex].attrs["tier"]
+}
+
+// path is from the first cause to the farthest entity with alerts.
+func (v *view) path() []Hop {
+	far, best := -1, 0
+	count := map[int]int{}
+	for _, it := range v.g.items {
+		count[it.vertex]++
+	}
+	for _, n := range slices.Sorted(maps.Keys(count)) {
+		if h, ok := v.hops[n]; ok && h > best && v.s.world.v[n].level == levelService {
+			far, best = n, h
+		}
+	}
+	if far < 0 {
+		return nil
+	}
+	var out []Hop
+	for n, ok := far, true; ok; n, ok = v.parent[n] {
+		out = append(out, Hop{entityOf(v.s.world.v[n].ent), v.stateOf(n)})
+		if v.hops[n] == 0 {
+			break
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// stateOf a vertex: its own alerts in a clause.
+func (v *view) stateOf(n int) string {
+	count := map[string]int{}
+	for _, it := range v.g.items {
+		if v.s.world.within(it.vertex, n) {
+			count[it.rec.place.name]++
+		}
+	}
+	if len(count) == 0 {
+		return "no alert of its own"
+	}
+	return countedNames(count, 3)
+}
+
+// countedNames is "A (3), B and 2 more".
+func countedNames(count map[string]int, limit int) string {
+	names := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b)) })
+	var parts []string
+	for i, n := range names {
+		if i == limit {
+			parts = append(parts, fmt.Sprintf("%d more", len(names)-limit))
+			break
+		}
+		if count[n] > 1 {
+			n = fmt.Sprintf("%s (%d)", n, count[n])
+		}
+		parts = append(parts, n)
+	}
+	return and(parts)
+}
+
+const maxTimeline = 60
+
+func (v *view) timeline(i *Incident) []Entry {
+	var out []Entry
+	for _, c := range i.Changes {
+		out = append(out, Entry{c.Time, "change", c.Text})
+	}
+	for _, a := range i.Anomalies {
+		out = append(out, Entry{a.Since, "anomaly", cmp.Or(a.Text, a.Watch)})
+	}
+	if len(i.Causes) > 0 {
+		out = append(out, Entry{i.Causes[0].Start, "cause", "supposed start: " + i.Causes[0].Entity.Name})
+	}
+	seen := map[string]bool{}
+	for n := range i.Alerts {
+		m := &i.Alerts[n]
+		k := string(m.Labels[model.AlertNameLabel]) + m.Entity.Name
+		if seen[k] {
+			continue
+		}
+		seen[k] = true
+		text := string(m.Labels[model.AlertNameLabel]) + " on " + m.Entity.Name
+		if m.Onset.Before(m.StartsAt.Add(-time.Minute)) {
+			text += fmt.Sprintf(" (held since %s)", m.Onset.Format(time.TimeOnly))
+		}
+		out = append(out, Entry{m.StartsAt, "alert", text})
+	}
+	slices.SortStableFunc(out, func(a, b Entry) int { return a.Time.Compare(b.Time) })
+	if len(out) > maxTimeline {
+		more := len(out) - maxTimeline
+		out = append(out[:maxTimeline:maxTimeline], Entry{out[maxTimeline].Time, "alert", fmt.Sprintf("and %d more", more)})
+	}
+	if !i.End.IsZero() {
+		out = append(out, Entry{i.End, "resolved", "all alerts have ended"})
+	}
+	return out
+}
+
+// action is the runbook of an alert at the cause, else of the worst member, and a hint.
+func (v *view) action(i *Incident) (url, hint string) {
+	for _, set := range [][]*item{v.rootItems, v.g.items} {
+		for _, it := range set {
+			if u := string(it.rec.Annotations["runbook_url"]); u != "" && url == "" {
+				url = u
+			}
+			if a := string(it.rec.Annotations["action"]); a != "" && hint == "" {
+				hint = a
+			}
+		}
+		if url != "" {
+			break
+		}
+	}
+	if hint == "" && len(i.Causes) > 0 && !i.NoClearCause {
+		if h, ok := hints[i.Causes[0].Resource]; ok {
+			hint = fmt.Sprintf(h, i.Causes[0].Entity.Name)
+		}
+	}
+	return url, hint
+}

@@ -1,0 +1,226 @@
+package correlate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/tidemark/tidemark/correlate/topology"
+)
+
+// Constants of the search; see docs/correlation.md.
+const (
+	lnNoise      = -12.716898269296165 // ln 3e-6 per second: how often an unrelated alert begins
+	causeCost    = 15.0                // what a further cause costs
+	absentCost   = 0.1                 // per expected alert, in the grouping
+	zoneCost     = 6.0                 // more for a zone
+	everyCost    = 12.0                // more for a cause that explains everything
+	scopeCost    = 4.0                 // more for a group that only labels speak for
+	anomalyShare = 0.5                 // weight of an anomaly against an alert
+	startGrid    = 15.0                // s
+)
+
+// cell is alerts that no hypothesis can tell apart: one vertex, class and onset on the grid.
+type cell struct {
+	vertex int
+	class  class
+	onset  float64 // seconds
+	weight float64
+	bias   float64 // added to the gain; negative where the alert is expected anyway
+	items  []int   // indices of the component's items
+}
+
+// root is a possible cause with what it predicts.
+type root struct {
+	vertex   int
+	everyone bool   // predicts for everything
+	scope    string // a label pair, for alerts that have no place in the graph
+	ent      topology.Entity
+	exp      []expected
+	sum      float64 // of lambda, over kinds of alerts that are seen at all
+	cost     float64
+	cells    []reach // the cells it has to do with, by cell
+}
+
+// reach is a cell under a root: ln(lambda) and the row of the density.
+type reach struct {
+	cell   int
+	lambda float64
+	row    uint8
+}
+
+// hypothesis is a root with a start.
+type hypothesis struct {
+	root  int
+	start float64
+	net   float64 // gain over the others, less its cost
+}
+
+// problem is one stretch of alerts to be explained.
+type problem struct {
+	cells []cell
+	roots []root
+	dens  *densities
+}
+
+// gain of a cell under a root that starts at start; not positive when it explains nothing.
+func (p *problem) gain(x reach, start float64) float64 {
+	c := &p.cells[x.cell]
+	d, ok := p.dens.at(c.onset-start, x.row)
+	if !ok {
+		return -math.MaxFloat64
+	}
+	return c.weight * (x.lambda + d - lnNoise + c.bias)
+}
+
+// marginal is what hypothesis (r, start) adds to the gains already had.
+func (p *problem) marginal(r *root, start float64, have []float64) float64 {
+	total := -r.cost
+	for _, x := range r.cells {
+		if g := p.gain(x, start) - have[x.cell]; g > 0 {
+			total += g
+		}
+	}
+	return total
+}
+
+// starts of a root: the onsets of its cells on the grid.
+func (p *problem) starts(r *root) []float64 {
+	out := make([]float64, 0, len(r.cells))
+	for _, x := range r.cells {
+		out = append(out, math.Floor(p.cells[x.cell].onset/startGrid)*startGrid)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// candidates are all hypotheses that pay on their own, best first. Their gains are upper bounds for
+// what they add to others (more hypotheses never make one worth more).
+func (p *problem) candidates() []hypothesis {
+	none := make([]float64, len(p.cells))
+	var out []hypothesis
+	for i := range p.roots {
+		r := &p.roots[i]
+		if p.bound(r) <= 0 {
+			continue
+		}
+		for _, s := range p.starts(r) {
+			if n := p.marginal(r, s, none); n > 0 {
+				out = append(out, hypothesis{i, s, n})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b hypothesis) int {
+		return cmp.Or(cmp.Compare(b.net, a.net), cmp.Compare(a.start, b.start), cmp.Compare(a.root, b.root))
+	})
+	return out
+}
+
+// bound is what a root could gain at best, whatever its start.
+func (p *problem) bound(r *root) float64 {
+	total := -r.cost
+	for _, x := range r.cells {
+		c := &p.cells[x.cell]
+		peak, _ := p.dens.at(0, x.row)
+		if g := c.weight * (x.lambda + peak - lnNoise + c.bias); g > 0 {
+			total += g
+		}
+	}
+	return total
+}
+
+// best is the candidate that adds most to have; ok is false when none pays.
+func (p *problem) best(cand []hypothesis, have []float64) (hypothesis, bool) {
+	var top hypothesis
+	ok := false
+	for _, h := range cand {
+		if ok && h.net <= top.net {
+			break // Sorted by upper bound: nothing better follows.
+		}
+		if n := p.marginal(&p.roots[h.root], h.start, have); n > 1e-9 && (!ok || n > top.net) {
+			top, ok = hypothesis{h.root, h.start, n}, true
+		}
+	}
+	return top, ok
+}
+
+// cover is the gains of the cells under the chosen hypotheses, without one (or -1).
+func (p *problem) cover(chosen []hypothesis, without int, have []float64) {
+	clear(have)
+	for i, h := range chosen {
+		if i == without {
+			continue
+		}
+		for _, x := range p.roots[h.root].cells {
+			if g := p.gain(x, h.start); g > have[x.cell] {
+				have[x.cell] = g
+			}
+		}
+	}
+}
+
+// maxCauses bounds the hypotheses of one stretch.
+const maxCauses = 200
+
+// solve chooses the smallest set of hypotheses that explains the cells: greedy additions, and after
+// each one every chosen hypothesis is replaced by its best substitute or dropped. Uncapacitated
+// facility location; greedy with exchange is its usual heuristic.
+func (p *problem) solve() []hypothesis {
+	cand := p.candidates()
+	var chosen []hypothesis
+	have := make([]float64, len(p.cells))
+	for len(chosen) < maxCauses {
+		p.cover(chosen, -1, have)
+		h, ok := p.best(cand, have)
+		if !ok {
+			break
+		}
+		chosen = append(chosen, h)
+		chosen = p.exchange(chosen, cand, have)
+	}
+	slices.SortFunc(chosen, func(a, b hypothesis) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.root, b.root))
+	})
+	return chosen
+}
+
+func (p *problem) exchange(chosen, cand []hypothesis, have []float64) []hypothesis {
+	for round := 0; round < 3; round++ {
+		changed := false
+		for i := 0; i < len(chosen); i++ {
+			p.cover(chosen, i, have)
+			now := p.marginal(&p.roots[chosen[i].root], chosen[i].start, have)
+			h, ok := p.best(cand, have)
+			switch {
+			case now <= 0 && !ok:
+				chosen = slices.Delete(chosen, i, i+1)
+				i--
+				changed = true
+			case ok && h.net > now+1e-9:
+				chosen[i] = h
+				changed = true
+			}
+		}
+		if !changed {
+			break
+		}
+	}
+	return chosen
+}
+
+// assign gives each cell to the hypothesis of largest gain, or -1.
+func (p *problem) assign(chosen []hypothesis) []int {
+	to := make([]int, len(p.cells))
+	have := make([]float64, len(p.cells))
+	for i := range to {
+		to[i] = -1
+	}
+	for i, h := range chosen {
+		for _, x := range p.roots[h.root].cells {
+			if g := p.gain(x, h.start); g > have[x.cell] {
+				have[x.cell], to[x.cell] = g, i
+			}
+		}
+	}
+	return to
+}

@@ -1,0 +1,284 @@
+package correlate
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/tidemark/tidemark/correlate/topology"
+)
+
+// level is the part a vertex plays in the propagation of trouble.
+type level uint8
+
+const (
+	levelService level = iota
+	levelPod
+	levelNode
+	levelZone
+	levelOther
+	numLevels = iota
+)
+
+// link is a neighbour in the call graph with the confidence of the edge.
+type link struct {
+	to   int
+	conf float64
+}
+
+// vertex is an entity with its neighbours, by level.
+type vertex struct {
+	ent     topology.Entity
+	level   level
+	attrs   topology.Attributes
+	callers []link
+	callees []link
+	pods    []int // owned instances
+	owners  []int // workloads that own this instance
+	hosts   []int // nodes it runs on
+	guests  []int // what runs on this node
+	zones   []int // of a node
+	members []int // nodes of a zone
+	volumes []int
+	users   []int // of a volume
+	learned bool  // known from alert labels alone
+}
+
+// world is the graph as the explanation sees it: the topology at the time of the alerts, and what
+// the alerts' own labels add to it (a pod on a node, an instance of a job, a named peer).
+type world struct {
+	v     []vertex
+	index map[topology.Entity]int
+	base  int // vertices below it come from the view
+}
+
+func newWorld(view *topology.View) *world {
+	w := &world{index: map[topology.Entity]int{}, base: view.Len()}
+	w.v = make([]vertex, view.Len())
+	for n, e := range view.Entities {
+		w.v[n] = vertex{ent: e, level: levelOf(view, n), attrs: view.Attrs[n]}
+		w.index[e] = n
+	}
+	for n := range view.Entities {
+		x := &w.v[n]
+		for _, a := range view.Out(topology.Call, n) {
+			x.callees = append(x.callees, link{a.To, a.Confidence})
+		}
+		for _, a := range view.Into(topology.Call, n) {
+			x.callers = append(x.callers, link{a.To, a.Confidence})
+		}
+		x.pods, x.owners = ends(view.Out(topology.Owns, n)), ends(view.Into(topology.Owns, n))
+		x.hosts, x.guests = ends(view.Out(topology.Host, n)), ends(view.Into(topology.Host, n))
+		x.zones, x.members = ends(view.Out(topology.In, n)), ends(view.Into(topology.In, n))
+		x.volumes, x.users = ends(view.Out(topology.Uses, n)), ends(view.Into(topology.Uses, n))
+	}
+	return w
+}
+
+func ends(arcs []topology.Arc) []int {
+	if len(arcs) == 0 {
+		return nil
+	}
+	out := make([]int, len(arcs))
+	for i, a := range arcs {
+		out[i] = a.To
+	}
+	return out
+}
+
+// levelOf goes by the edges first: what is owned is an instance, what hosts is a node.
+func levelOf(v *topology.View, n int) level {
+	switch v.Entities[n].Kind {
+	case topology.KindZone, topology.KindCluster:
+		return levelZone
+	case topology.KindNode:
+		return levelNode
+	case topology.KindVolume:
+		return levelOther
+	}
+	switch {
+	case len(v.Into(topology.Host, n)) > 0:
+		return levelNode
+	case len(v.Out(topology.Call, n)) > 0 || len(v.Into(topology.Call, n)) > 0:
+		return levelService
+	case len(v.Into(topology.Owns, n)) > 0, len(v.Out(topology.Host, n)) > 0:
+		return levelPod
+	case v.Entities[n].Kind == topology.KindPod, v.Entities[n].Kind == topology.KindInstance:
+		return levelPod
+	}
+	return levelService
+}
+
+// add returns the number of an entity that alert labels name, making it when it is new.
+func (w *world) add(e topology.Entity, l level) int {
+	if n, ok := w.index[e]; ok {
+		return n
+	}
+	n := len(w.v)
+	w.v = append(w.v, vertex{ent: e, level: l, learned: true})
+	w.index[e] = n
+	return n
+}
+
+func appendNew(s []int, n int) []int {
+	if slices.Contains(s, n) {
+		return s
+	}
+	return append(s, n)
+}
+
+func (w *world) own(owner, pod int) {
+	if owner == pod || w.v[owner].level != levelService {
+		return
+	}
+	w.v[owner].pods, w.v[pod].owners = appendNew(w.v[owner].pods, pod), appendNew(w.v[pod].owners, owner)
+}
+
+func (w *world) host(pod, node int) {
+	if pod == node || w.v[node].level != levelNode {
+		return
+	}
+	w.v[pod].hosts, w.v[node].guests = appendNew(w.v[pod].hosts, node), appendNew(w.v[node].guests, pod)
+}
+
+func (w *world) call(from, to int, conf float64) {
+	if from == to || slices.ContainsFunc(w.v[from].callees, func(l link) bool { return l.to == to }) {
+		return
+	}
+	w.v[from].callees = append(w.v[from].callees, link{to, conf})
+	w.v[to].callers = append(w.v[to].callers, link{from, conf})
+}
+
+// settle finds the vertex that an alert is about and learns from its labels what the graph does not
+// know. Called in an order that does not depend on arrival.
+func (w *world) settle(p *placement, view *topology.View) int {
+	f := p.resolve(view)
+	ent := func(k topology.Kind, name string) topology.Entity {
+		return topology.Entity{Kind: k, Cluster: p.cluster, Namespace: p.namespace, Name: name}
+	}
+	node := w.settleNode(p, f)
+	workload := f.workload
+	if workload < 0 && len(p.workloads) > 0 && (p.pod == "" || f.pod < 0) && !p.onNode(node) {
+		workload = w.add(ent(topology.KindService, p.workloads[0]), levelService)
+	}
+	n := w.settleInstance(p, f, workload, node, ent)
+	if n < 0 && f.volume >= 0 {
+		n = f.volume
+	}
+	if n < 0 {
+		n = w.settleRest(p, f, workload, node, ent)
+	}
+	for _, peer := range p.peers {
+		w.settlePeer(p, n, peer, view, ent)
+	}
+	return n
+}
+
+// onNode says that the alert is about its node: its other names are those of an exporter, or none.
+func (p *placement) onNode(node int) bool {
+	return node >= 0 && p.pod == "" && (p.metaJob || len(p.workloads) == 0)
+}
+
+func (w *world) settleNode(p *placement, f found) int {
+	node := f.node
+	if node < 0 && f.unit >= 0 && w.v[f.unit].level == levelNode {
+		node = f.unit
+	}
+	if node < 0 && p.node != "" {
+		node = w.add(topology.Entity{Kind: topology.KindNode, Cluster: p.cluster, Name: p.node}, levelNode)
+	}
+	if node >= 0 && p.zone != "" && len(w.v[node].zones) == 0 && w.v[node].level == levelNode {
+		zone := f.zone
+		if zone < 0 {
+			zone = w.add(topology.Entity{Kind: topology.KindZone, Cluster: p.cluster, Name: topology.ZoneName(p.zone)}, levelZone)
+		}
+		w.v[node].zones, w.v[zone].members = appendNew(w.v[node].zones, zone), appendNew(w.v[zone].members, node)
+	}
+	return node
+}
+
+// settleInstance places an alert that names one instance of a workload; -1 when it does not.
+func (w *world) settleInstance(p *placement, f found, workload, node int, ent func(topology.Kind, string) topology.Entity) int {
+	n := -1
+	switch {
+	case f.pod >= 0:
+		n = f.pod
+	case p.pod != "" && !p.metaJobPod():
+		n = w.add(ent(topology.KindPod, p.pod), levelPod)
+	case f.unit >= 0 && w.v[f.unit].level != levelNode && !p.metaJob:
+		n = f.unit
+	case workload >= 0 && f.workload >= 0 && node >= 0 && !p.metaJob && len(p.addresses) == 0:
+		return workload
+	case len(p.addresses) > 0 && node < 0 && !p.metaJob:
+		n = w.add(ent(topology.KindInstance, p.addresses[0]), levelPod)
+	}
+	if n < 0 {
+		return -1
+	}
+	if workload >= 0 && w.v[n].level == levelPod && len(w.v[n].owners) == 0 {
+		w.own(workload, n)
+	}
+	if node >= 0 && w.v[n].level == levelPod && len(w.v[n].hosts) == 0 {
+		w.host(n, node)
+	}
+	return n
+}
+
+// metaJobPod: the pod label is the exporter's own when its alerts name another subject.
+func (p *placement) metaJobPod() bool { return p.metaJob && len(p.workloads) > 0 && p.node != "" }
+
+// settleRest places an alert without an instance.
+func (w *world) settleRest(p *placement, f found, workload, node int, ent func(topology.Kind, string) topology.Entity) int {
+	switch {
+	case workload >= 0:
+		return workload
+	case node >= 0:
+		return node
+	case f.unit >= 0:
+		return f.unit
+	case p.volume != "":
+		return w.add(ent(topology.KindVolume, p.volume), levelOther)
+	case len(p.addresses) > 0:
+		return w.add(ent(topology.KindInstance, p.addresses[0]), levelPod)
+	case f.zone >= 0:
+		return f.zone
+	case p.zone != "":
+		return w.add(topology.Entity{Kind: topology.KindZone, Cluster: p.cluster, Name: topology.ZoneName(p.zone)}, levelZone)
+	case len(p.peers) > 0:
+		return w.add(topology.Entity{Kind: topology.KindExternal, Name: p.peers[0]}, levelService)
+	case p.namespace != "":
+		return w.add(topology.Entity{Kind: "namespace", Cluster: p.cluster, Name: p.namespace}, levelOther)
+	case p.cluster != "":
+		return w.add(topology.Entity{Kind: topology.KindCluster, Name: p.cluster}, levelOther)
+	}
+	return w.add(topology.Entity{Kind: "alert", Name: p.name}, levelOther)
+}
+
+// settlePeer learns a call from a label that names the other side.
+func (w *world) settlePeer(p *placement, n int, peer string, view *topology.View, ent func(topology.Kind, string) topology.Entity) {
+	to, ok := view.ByAddress(peer)
+	if !ok {
+		to = w.add(ent(topology.KindExternal, peer), levelService)
+	}
+	from := n
+	if w.v[n].level == levelPod && len(w.v[n].owners) > 0 {
+		from = w.v[n].owners[0]
+	}
+	if w.v[from].level == levelService && w.v[to].level == levelService {
+		w.call(from, to, 0.9)
+	}
+}
+
+// zones returns the zone vertices in order.
+func (w *world) zones() []int {
+	var out []int
+	for n := range w.v {
+		if w.v[n].level == levelZone && len(w.v[n].members) > 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// sortedSet returns the keys of a set in order.
+func sortedSet[K cmp.Ordered](m map[K]struct{}) []K { return slices.Sorted(maps.Keys(m)) }
