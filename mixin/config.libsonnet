@@ -35,8 +35,10 @@
     stageLagSeconds: 120,
     stageLagFor: '1m',
 
-    // How long history may take to learn. Longer on a large fleet or a slow long-term store.
-    learningFor: '2h',
+    // Learning is stuck when the share of learned history has not moved for learningWindow, for
+    // learningFor. Longer where the long-term store is slow.
+    learningWindow: '30m',
+    learningFor: '15m',
 
     // Prefix of every alert name; runbooks and dashboards do not depend on it.
     alertPrefix: 'Tidemark',
@@ -55,9 +57,5 @@
       timezone: 'browser',
       from: 'now-6h',
     },
-
-    // What the labels of a watched series are called where Tidemark runs; used for grouping in
-    // recording rules.
-    clusterLabel: 'cluster',
   },
 }
