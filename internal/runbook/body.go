@@ -127,9 +127,23 @@ func (l *limited) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
+// view is an Incident for templates: they reach a label as a field only in a map of plain strings.
+type view struct {
+	Incident
+	Labels map[string]string
+}
+
+func newView(i Incident) view {
+	v := view{Incident: i, Labels: make(map[string]string, len(i.Labels))}
+	for name, value := range i.Labels {
+		v.Labels[string(name)] = string(value)
+	}
+	return v
+}
+
 func execute(path string, tmpl *template.Template, i Incident) (string, error) {
 	var out limited
-	err := tmpl.Execute(&out, i)
+	err := tmpl.Execute(&out, newView(i))
 	switch {
 	case errors.Is(err, errTooLong):
 		return "", fmt.Errorf("%s: %w", path, errTooLong)

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+)
+
+// incident is the part of an incident that is printed; -o json prints all that tidemark sends.
+type incident struct {
+	ID         string    `json:"id"`
+	State      string    `json:"state"`
+	Severity   string    `json:"severity"`
+	Title      string    `json:"title"`
+	Summary    string    `json:"summary"`
+	Start      time.Time `json:"start"`
+	End        time.Time `json:"end"`
+	Revision   int       `json:"revision"`
+	Action     string    `json:"action"`
+	RunbookURL string    `json:"runbook_url"`
+	Alerts     []struct {
+		Labels   map[string]string `json:"labels"`
+		StartsAt time.Time         `json:"starts_at"`
+		Status   string            `json:"status"`
+	} `json:"alerts"`
+	Causes []struct {
+		Resource string `json:"resource"`
+		Entity   struct {
+			Kind string `json:"kind"`
+			Name string `json:"name"`
+		} `json:"entity"`
+		Text       string  `json:"text"`
+		Confidence float64 `json:"confidence"`
+		Evidence   []struct {
+			Text  string `json:"text"`
+			Query string `json:"query"`
+		} `json:"evidence"`
+	} `json:"causes"`
+	Affected []struct {
+		Noun string `json:"noun"`
+		N    int    `json:"n"`
+	} `json:"affected"`
+	Timeline []struct {
+		Time time.Time `json:"time"`
+		Kind string    `json:"kind"`
+		Text string    `json:"text"`
+	} `json:"timeline"`
+}
+
+// similar is one past incident like another.
+type similar struct {
+	ID        string    `json:"id"`
+	Title     string    `json:"title"`
+	Start     time.Time `json:"start"`
+	Score     float64   `json:"score"`
+	Confirmed string    `json:"confirmed"`
+}
+
+const incidentsPath = "/api/v1/incidents"
+
+// incidentCommand adds `tidetool incident`: what a running tidemark sees, and what people say of it.
+func incidentCommand(app *kingpin.Application) map[string]runFunc {
+	cmd := app.Command("incident", "Work with the incidents of a running tidemark.")
+	c := clientFlags(cmd)
+	out := map[string]runFunc{}
+	list := cmd.Command("list", "Incidents, firing ones first.")
+	state := list.Flag("state", "Only those in this state: firing or resolved.").Enum("", "firing", "resolved")
+	limit := list.Flag("limit", "How many at most.").Default("50").Uint()
+	out["incident list"] = func(ctx context.Context, s streams) error { return c.listIncidents(ctx, s, *state, *limit) }
+	add := func(name, help string, fn func(ctx context.Context, s streams, id, really string) error, withCause bool) {
+		sub := cmd.Command(name, help)
+		id := sub.Arg("incident", "Identifier of the incident, as list prints it.").Required().String()
+		really := new(string)
+		if withCause {
+			sub.Flag("cause", "What the cause really was, as an entity such as disk/db-0.").StringVar(really)
+		}
+		out["incident "+name] = func(ctx context.Context, s streams) error { return fn(ctx, s, *id, *really) }
+	}
+	add("show", "One incident: cause, evidence, members, course.", c.showIncident, false)
+	add("similar", "Past incidents like this one.", c.similarIncidents, false)
+	add("confirm", "Say that the first cause was right.", c.feedback("confirm"), true)
+	add("reject", "Say that the first cause was wrong.", c.feedback("reject"), true)
+	return out
+}
+
+// get fetches data, prints it whole for -o json, and else decodes it and lets show print it.
+func (c *client) get(ctx context.Context, s streams, path string, out any, show func(w io.Writer)) error {
+	var raw json.RawMessage
+	if err := c.call(ctx, http.MethodGet, path, nil, &raw); err != nil {
+		return err
+	}
+	if c.output == "json" {
+		return printJSON(s.out, raw)
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return fmt.Errorf("understand the answer of tidemark: %w", err)
+	}
+	w := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
+	show(w)
+	return w.Flush()
+}
+
+func (c *client) listIncidents(ctx context.Context, s streams, state string, limit uint) error {
+	query := url.Values{"limit": {fmt.Sprint(limit)}}
+	if state != "" {
+		query.Set("state", state)
+	}
+	var list []incident
+	return c.get(ctx, s, incidentsPath+"?"+query.Encode(), &list, func(w io.Writer) {
+		fmt.Fprintln(w, "INCIDENT\tSTATE\tSEVERITY\tSTART\tALERTS\tCAUSE\tCONFIDENCE")
+		for _, i := range list {
+			cause, confidence := i.firstCause()
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", clean(i.ID), orDash(i.State), orDash(i.Severity), stamp(i.Start), len(i.Alerts), cause, confidence)
+			if c.output == "extended" {
+				fmt.Fprintf(w, "  %s\n", clean(i.Title))
+			}
+		}
+	})
+}
+
+// firstCause is the cause ranked first, for a table.
+func (i *incident) firstCause() (name, confidence string) {
+	if len(i.Causes) == 0 {
+		return "-", "-"
+	}
+	return i.cause(0), fmt.Sprintf("%.2f", i.Causes[0].Confidence)
+}
+
+func (i *incident) cause(n int) string {
+	c := i.Causes[n]
+	name := strings.Trim(c.Entity.Kind+"/"+c.Entity.Name, "/")
+	if c.Resource != "" {
+		name += " " + c.Resource
+	}
+	return orDash(name)
+}
+
+func (c *client) showIncident(ctx context.Context, s streams, id, _ string) error {
+	var i incident
+	return c.get(ctx, s, incidentsPath+"/"+url.PathEscape(id), &i, func(w io.Writer) { c.printIncident(w, i) })
+}
+
+func (c *client) printIncident(w io.Writer, i incident) {
+	fmt.Fprintf(w, "%s\n%s\n\n", clean(i.Title), clean(i.Summary))
+	for _, line := range [][2]string{
+		{"incident", i.ID}, {"state", i.State}, {"severity", i.Severity}, {"start", stamp(i.Start)}, {"end", stamp(i.End)},
+		{"revision", fmt.Sprint(i.Revision)}, {"alerts", fmt.Sprint(len(i.Alerts))}, {"affected", i.affected()},
+		{"action", i.Action}, {"runbook", i.RunbookURL},
+	} {
+		fmt.Fprintf(w, "%s\t%s\n", line[0], orDash(line[1]))
+	}
+	for n, cause := range i.Causes {
+		if n == 3 && c.output == "simple" {
+			fmt.Fprintf(w, "\n%d more causes: -o extended\n", len(i.Causes)-n)
+			break
+		}
+		fmt.Fprintf(w, "\ncause %d\t%s (%.2f) %s\n", n+1, i.cause(n), cause.Confidence, clean(cause.Text))
+		for _, e := range cause.Evidence {
+			fmt.Fprintf(w, "  -\t%s\n", orDash(e.Text))
+			if c.output == "extended" && e.Query != "" {
+				fmt.Fprintf(w, "\t%s\n", clean(e.Query))
+			}
+		}
+	}
+	if c.output != "extended" {
+		return
+	}
+	fmt.Fprintln(w)
+	for _, t := range i.Timeline {
+		fmt.Fprintf(w, "%s\t%s: %s\n", stamp(t.Time), clean(t.Kind), clean(t.Text))
+	}
+}
+
+func (i *incident) affected() string {
+	var out []string
+	for _, a := range i.Affected {
+		out = append(out, fmt.Sprintf("%d %s", a.N, a.Noun))
+	}
+	return strings.Join(out, ", ")
+}
+
+func (c *client) similarIncidents(ctx context.Context, s streams, id, _ string) error {
+	var list []similar
+	return c.get(ctx, s, incidentsPath+"/"+url.PathEscape(id)+"/similar", &list, func(w io.Writer) {
+		fmt.Fprintln(w, "INCIDENT\tSTART\tLIKENESS\tCONFIRMED CAUSE\tTITLE")
+		for _, i := range list {
+			fmt.Fprintf(w, "%s\t%s\t%.2f\t%s\t%s\n", clean(i.ID), stamp(i.Start), i.Score, orDash(i.Confirmed), clean(i.Title))
+		}
+	})
+}
+
+// feedback returns the command that tells tidemark whether it was right.
+func (c *client) feedback(verdict string) func(ctx context.Context, s streams, id, really string) error {
+	return func(ctx context.Context, s streams, id, really string) error {
+		body := map[string]string{"verdict": verdict, "cause": really}
+		if err := c.call(ctx, http.MethodPost, incidentsPath+"/"+url.PathEscape(id)+"/feedback", body, nil); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(s.out, "%s: %sed\n", clean(id), verdict)
+		return err
+	}
+}
