@@ -253,7 +253,7 @@ func (r *Receiver) checkStreams(c *LokiConfig, req *push.PushRequest, now time.T
 
 func checkStreamLabels(c *LokiConfig, text string) (labels.Labels, *Error) {
 	if len(text) > maxLabelText {
-		return labels.EmptyLabels(), refuse(http.StatusBadRequest, "the labels of a stream have %d bytes, at most %d are allowed", len(text), maxLabelText)
+		return labels.EmptyLabels(), refuse(http.StatusBadRequest, "the labels of a stream are longer than %s", ByteSize(maxLabelText))
 	}
 	ls, err := parseStreamLabels(text)
 	if err != nil {

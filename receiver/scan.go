@@ -211,11 +211,7 @@ func (s *scanner) literal() error {
 		break
 	}
 	if s.at == start || !json.Valid(s.b[start:s.at]) {
-		end := s.at == len(s.b)
 		s.at = start
-		if end {
-			s.at = len(s.b)
-		}
 		return s.fail("not a JSON value")
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"strings"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -34,7 +35,9 @@ func (r *Receiver) decodeTraces(c *Config, h http.Header, body []byte) (kept, er
 		err = proto.UnmarshalOptions{DiscardUnknown: true, RecursionLimit: otlpDepth}.Unmarshal(body, data)
 	}
 	if err != nil {
-		return kept{}, refuse(http.StatusBadRequest, "the body is not an OTLP ExportTraceServiceRequest: %v", err)
+		// protobuf's messages hold a no-break space in some builds, to keep programs from comparing them.
+		return kept{}, refuse(http.StatusBadRequest, "the body is not an OTLP ExportTraceServiceRequest: %s",
+			strings.ReplaceAll(err.Error(), "\u00a0", " "))
 	}
 	taken, refused, why := siftSpans(&c.Traces, data)
 	r.m.rejected.WithLabelValues("traces").Add(float64(refused))

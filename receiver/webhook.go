@@ -224,14 +224,13 @@ func (s *scanner) optional() (string, error) {
 }
 
 func parseAlerts(c *WebhookConfig, s *scanner, msg *webhook) error {
+	msg.alerts = nil // a second "alerts" replaces the first, as encoding/json has it
 	if s.peek() == 'n' {
 		return s.literal()
 	}
 	return s.array(func() error {
+		s.peek()
 		start := s.at
-		if s.peek(); s.at > start {
-			start = s.at
-		}
 		msg.alerts = append(msg.alerts, webhookAlert{})
 		a := &msg.alerts[len(msg.alerts)-1]
 		if err := parseAlert(c, s, a); err != nil {
