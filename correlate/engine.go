@@ -91,7 +91,7 @@ func NewEngine(cfg Config, deps Deps) *Engine {
 		tracked: map[string]*tracked{},
 		owners:  map[itemKey]string{},
 	}
-	e.x = explainer{dens: newDensities(), changes: e.changesBetween}
+	e.x = explainer{dens: newDensities(), history: deps.History, changes: e.changesBetween}
 	return e
 }
 

@@ -67,6 +67,7 @@ func stretches(items []*item) [][]*item {
 // explainer holds what explanations share.
 type explainer struct {
 	dens    *densities
+	history *History // may be nil
 	changes func(from, to time.Time) []Change
 }
 
@@ -77,6 +78,9 @@ func (x *explainer) explain(items []*item, view *topology.View) *stretch {
 	for _, it := range items {
 		it.vertex = s.world.settle(&it.rec.place, view)
 		it.class = s.world.classAt(it.vertex, it.rec.place.class)
+	}
+	if x.history != nil {
+		s.world.befriend(items, x.history)
 	}
 	s.prob = &problem{dens: x.dens, cells: cellsOf(items)}
 	s.prob.roots = rootsOf(s.world, s.prob, items)

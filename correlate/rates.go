@@ -43,6 +43,8 @@ const (
 	clusterWide = 0.35 // errors and latency anywhere when what all depend on is broken
 	clusterDNS  = 0.5
 
+	kinRate = 0.5 // any alert at what used to fire together with the root
+
 	minLambda = 0.02 // below it nothing is expected
 	callHops  = 4
 )
@@ -103,6 +105,11 @@ func (r *rates) of(root int) []expected {
 		r.pod(root)
 	default:
 		r.service(root)
+	}
+	for _, k := range r.w.v[root].kin {
+		for c := range class(numClasses) {
+			r.put(k.to, c, kinRate*k.conf, densityRow(1, false))
+		}
 	}
 	return r.list()
 }

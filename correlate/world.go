@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/tidemark/tidemark/correlate/topology"
 )
 
@@ -40,8 +42,9 @@ type vertex struct {
 	zones   []int // of a node
 	members []int // nodes of a zone
 	volumes []int
-	users   []int // of a volume
-	learned bool  // known from alert labels alone
+	users   []int  // of a volume
+	kin     []link // what fires together with it, by experience
+	learned bool   // known from alert labels alone
 }
 
 // world is the graph as the explanation sees it: the topology at the time of the alerts, and what
@@ -269,15 +272,21 @@ func (w *world) settlePeer(p *placement, n int, peer string, view *topology.View
 	}
 }
 
-// zones returns the zone vertices in order.
-func (w *world) zones() []int {
-	var out []int
-	for n := range w.v {
-		if w.v[n].level == levelZone && len(w.v[n].members) > 0 {
-			out = append(out, n)
+// befriend links the vertices of alerts that used to fire together.
+func (w *world) befriend(items []*item, h *History) {
+	at := make(map[model.Fingerprint]int, len(items))
+	for _, it := range items {
+		at[it.rec.ID] = it.vertex
+	}
+	for _, it := range items {
+		for _, k := range h.kinOf(it.rec.ID) {
+			v, ok := at[k.id]
+			if !ok || v == it.vertex || slices.ContainsFunc(w.v[it.vertex].kin, func(l link) bool { return l.to == v }) {
+				continue
+			}
+			w.v[it.vertex].kin = append(w.v[it.vertex].kin, link{v, k.share})
 		}
 	}
-	return out
 }
 
 // sortedSet returns the keys of a set in order.
