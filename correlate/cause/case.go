@@ -137,14 +137,18 @@ type SpanCount struct {
 	// Client marks the span of a call that Entity makes; the callee's own span names the callee.
 	Client bool
 	Count  float64
-	MeanMs    float64
-	P50Ms     float64
+	MeanMs float64
+	P50Ms  float64
 }
 
 // Options of a ranking; the zero value is the default.
 type Options struct {
 	// IgnoreFaultTime finds the start even where the case has one.
 	IgnoreFaultTime bool
+	// StartOffset moves a given fault time, to see what a late start costs.
+	StartOffset time.Duration
+	// Model replaces the fitted constants; nil: DefaultModel.
+	Model *Model
 	// NoClearCause is the confidence below which a ranking says so; zero: the fitted default.
 	NoClearCause float64
 	// MaxEvidence bounds the evidence kept per candidate; zero: 8.

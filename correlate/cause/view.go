@@ -22,6 +22,7 @@ const recent = 15 * time.Minute
 // deviation. Everything in it is ordered, so that equal cases give equal answers.
 type view struct {
 	c          *Case
+	model      Model
 	step       time.Duration
 	start, end int64 // Milliseconds: the first and last sample of the fault.
 
@@ -74,8 +75,8 @@ func (s *sample) dev() float64 {
 // strength is the logarithm of a deviation, so that units and heavy tails do not decide.
 func strength(dev float64) float64 { return math.Log1p(min(max(dev, 0), 1e4)) }
 
-func newView(c *Case) *view {
-	v := &view{c: c, index: map[string]int{}, symptom: -1}
+func newView(c *Case, m Model) *view {
+	v := &view{c: c, model: m, index: map[string]int{}, symptom: -1}
 	v.addEntities()
 	v.addEdges()
 	v.step = c.Step
@@ -106,7 +107,7 @@ func (v *view) addEntities() {
 		add(c.Series[i].Entity, c.Series[i].Peer)
 	}
 	for i := range c.Alerts {
-		add(c.Alerts[i].Entity)
+		add(c.Alerts[i].entity())
 	}
 	for i := range c.Logs {
 		add(c.Logs[i].Entity)
