@@ -47,7 +47,7 @@ func New(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*Client, e
 	c := &Client{
 		cfg:     cfg,
 		http:    client,
-		logger:  logger.With("component", "promread"),
+		logger:  logger,
 		metrics: newMetrics(reg),
 		reads:   make(chan struct{}, cfg.MaxConcurrentReads),
 	}
