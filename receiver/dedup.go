@@ -16,8 +16,7 @@ const settleTime = 5 * time.Minute
 
 type dedupKey [16]byte
 
-// dedup recognises alerts that were delivered before, by receiver, group key, fingerprint, start and
-// status: Alertmanager sends a group whole at each flush, its pairs send twice, its retries and restarts
+// dedup recognises alerts that were delivered before, by receiver, group key, labels, start and status: Alertmanager sends a group whole at each flush, its pairs send twice, its retries and restarts
 // repeat. Keys live at least the retention, in two generations; when the younger one holds half the
 // allowed keys it becomes the older one early, so that the memory is bounded.
 //
@@ -34,20 +33,18 @@ func newDedup() *dedup {
 	return &dedup{young: map[dedupKey]int64{}, old: map[dedupKey]int64{}}
 }
 
+// keyOf hashes receiver, group key, labels, start and status.
 func keyOf(msg *webhook, a *webhookAlert, status string) dedupKey {
-	h := sha256.New()
-	var n [8]byte
+	b := make([]byte, 0, 512)
 	for _, s := range []string{msg.receiver, msg.groupKey, status} {
-		binary.LittleEndian.PutUint64(n[:], uint64(len(s)))
-		h.Write(n[:])
-		h.Write([]byte(s))
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
 	}
-	binary.LittleEndian.PutUint64(n[:], uint64(a.alert.Labels.Fingerprint()))
-	h.Write(n[:])
-	binary.LittleEndian.PutUint64(n[:], uint64(a.alert.StartsAt.UnixNano()))
-	h.Write(n[:])
-	var sum [sha256.Size]byte
-	return dedupKey(h.Sum(sum[:0])[:16])
+	b = append(b, a.id[:]...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(a.startsAt.Unix()))
+	b = binary.LittleEndian.AppendUint32(b, uint32(a.startsAt.Nanosecond()))
+	sum := sha256.Sum256(b)
+	return dedupKey(sum[:16])
 }
 
 func (d *dedup) seen(k dedupKey) (int64, bool) {
@@ -80,21 +77,22 @@ func (d *dedup) claim(c *WebhookConfig, msg *webhook, alerts []*webhookAlert, no
 }
 
 func (d *dedup) filter(msg *webhook, alerts []*webhookAlert, now time.Time, claim *WebhookConfig) []*webhookAlert {
-	keys := make([]dedupKey, len(alerts))
-	for i, a := range alerts {
-		keys[i] = keyOf(msg, a, a.status)
+	for _, a := range alerts {
+		if a.key == (dedupKey{}) {
+			a.key = keyOf(msg, a, a.status)
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var fresh []*webhookAlert
-	for i, a := range alerts {
-		if !d.isNew(msg, a, keys[i], now) {
+	for _, a := range alerts {
+		if !d.isNew(msg, a, a.key, now) {
 			continue
 		}
 		fresh = append(fresh, a)
 		if claim != nil {
 			d.rotate(claim, now.Unix())
-			d.young[keys[i]] = now.Unix()
+			d.young[a.key] = now.Unix()
 		}
 	}
 	return fresh

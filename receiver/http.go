@@ -39,8 +39,9 @@ type endpoint struct {
 	kind    byte
 	types   []string // accepted content types
 	maxBody func(*Config) ByteSize
-	decode  func(c *Config, h http.Header, body []byte) (kept, error)
-	fail    func(w http.ResponseWriter, h http.Header, e *Error) // default: plain text
+	// decode must not keep body or slices of it: the buffer is used again.
+	decode func(c *Config, h http.Header, body []byte) (kept, error)
+	fail   func(w http.ResponseWriter, h http.Header, e *Error) // default: plain text
 }
 
 // kept is a decoded message.
@@ -100,7 +101,10 @@ func (r *Receiver) serve(ep endpoint, w http.ResponseWriter, req *http.Request) 
 	r.m.inflight.Inc()
 	defer func() { r.gate.leave(size); r.m.inflight.Dec() }()
 
-	body, err := readBody(http.MaxBytesReader(w, req.Body, limit), req.ContentLength, limit)
+	buf := r.bodies.Get().(*[]byte)
+	defer r.bodies.Put(buf)
+	body, err := readBody((*buf)[:0], http.MaxBytesReader(w, req.Body, limit), req.ContentLength, limit)
+	*buf = body
 	if err != nil {
 		return kept{}, err
 	}
@@ -183,16 +187,17 @@ func checkType(accepted []string, header string) error {
 	return refuse(http.StatusUnsupportedMediaType, "Content-Type is %.100s, must be %s", header, strings.Join(accepted, " or "))
 }
 
-// readBody reads a whole body; size is its declared length or -1.
-func readBody(body io.Reader, size, limit int64) ([]byte, error) {
-	if size < 0 || size > limit {
-		size = 0
-	}
+// readBody reads a whole body into buf and gives the longer one; size is its declared length or -1.
+func readBody(buf []byte, body io.Reader, size, limit int64) ([]byte, error) {
 	// Not the whole declared length at once: 64 senders that promise 32 MiB and send nothing would cost 2 GiB.
-	buf := make([]byte, 0, min(size+1, 1<<20))
+	buf = slices.Grow(buf, int(min(max(size, 511)+1, 1<<20)))
 	for {
 		if len(buf) == cap(buf) {
-			buf = slices.Grow(buf, 1+min(len(buf), max(512, int(size)+1-len(buf))))
+			more := len(buf)
+			if rest := int(size) + 1 - len(buf); rest > 0 {
+				more = min(more, rest)
+			}
+			buf = slices.Grow(buf, more)
 		}
 		n, err := body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -201,9 +206,9 @@ func readBody(body io.Reader, size, limit int64) ([]byte, error) {
 		case errors.Is(err, io.EOF):
 			return buf, nil
 		case errors.As(err, &big):
-			return nil, tooLarge(limit)
+			return buf, tooLarge(limit)
 		case err != nil:
-			return nil, refuse(http.StatusBadRequest, "the body ended early: %v", err)
+			return buf, refuse(http.StatusBadRequest, "the body ended early: %v", err)
 		}
 	}
 }

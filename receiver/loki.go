@@ -150,7 +150,7 @@ func (s *scanner) stream() (push.Stream, error) {
 // streamLabels gives the labels the text form that a protobuf push has, so that both pass the same checks.
 func (s *scanner) streamLabels(st *push.Stream) error {
 	text := []byte{'{'}
-	err := s.pairs(func(name, value string) {
+	err := s.each(func(name, value string) {
 		if len(text) > 1 {
 			text = append(text, ',')
 		}
@@ -163,7 +163,8 @@ func (s *scanner) streamLabels(st *push.Stream) error {
 	return err
 }
 
-func (s *scanner) pairs(fn func(name, value string)) error {
+// each calls fn for each pair of an object of strings.
+func (s *scanner) each(fn func(name, value string)) error {
 	return s.object(func(key []byte) error {
 		name := string(key)
 		value, err := s.text()
@@ -189,7 +190,7 @@ func (s *scanner) entry() (push.Entry, error) {
 			line, err = s.bytes()
 			e.Line = string(line)
 		case 3:
-			err = s.pairs(func(name, value string) {
+			err = s.each(func(name, value string) {
 				e.StructuredMetadata = append(e.StructuredMetadata, push.LabelAdapter{Name: name, Value: value})
 			})
 		default:

@@ -78,6 +78,7 @@ type Receiver struct {
 	dedup   *dedup
 	rate    bucket
 	streams recent
+	bodies  sync.Pool // of *[]byte
 
 	// barrier is held for reading from before a record is durable until its sink has returned.
 	barrier sync.RWMutex
@@ -100,6 +101,7 @@ func New(opts Options) (*Receiver, error) {
 	r := &Receiver{
 		store: opts.Log, sinks: opts.Sinks, log: opts.Logger, clock: opts.Clock,
 		m: newMetrics(opts.Registerer), dedup: newDedup(),
+		bodies: sync.Pool{New: func() any { return new([]byte) }},
 	}
 	r.cfg.Store(&opts.Config)
 	return r, nil

@@ -1,8 +1,10 @@
 package receiver
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -17,9 +19,14 @@ type scanner struct {
 	at    int
 	depth int
 	known map[string]string // strings already made: the alerts of a group repeat each other's
+
+	pairs   []pair // of the last sets of labels, one after the other
+	scratch []byte
 }
 
-func newScanner(b []byte) *scanner { return &scanner{b: b, known: map[string]string{}} }
+func newScanner(b []byte) *scanner {
+	return &scanner{b: b, known: make(map[string]string, min(len(b)/256, 4096))}
+}
 
 type syntaxError struct {
 	at   int
@@ -125,16 +132,15 @@ func (s *scanner) raw() (quoted []byte, plain bool, err error) {
 // bytes reads a string. The result is valid until the body changes; invalid UTF-8 is left as it is.
 func (s *scanner) bytes() ([]byte, error) {
 	start := s.at
-	q, plain, err := s.raw()
+	q, plain, err := s.raw() // the slice of the body, which is never changed
 	if err != nil {
 		return nil, err
 	}
 	if plain {
 		return q[1 : len(q)-1], nil
 	}
-	// A surrogate half becomes U+FFFD, as encoding/json has it.
-	out, err := unquote(q)
-	if err != nil {
+	out, ok := unescape(q[1 : len(q)-1])
+	if !ok {
 		s.at = start
 		s.peek()
 		return nil, s.fail("a string with a wrong escape")
@@ -142,20 +148,84 @@ func (s *scanner) bytes() ([]byte, error) {
 	return out, nil
 }
 
-// unquote decodes the escapes of a string with quotes; bytes that are not UTF-8 stay.
-func unquote(q []byte) ([]byte, error) {
-	if !utf8.Valid(q) {
-		if !json.Valid(q) { // json.Valid accepts bytes that are not UTF-8
-			return nil, fmt.Errorf("wrong escape")
+// unescape undoes the escapes of a string. Half of a surrogate pair becomes U+FFFD, as encoding/json has it;
+// bytes that are not UTF-8 stay.
+func unescape(in []byte) (out []byte, ok bool) {
+	out = make([]byte, 0, len(in))
+	for len(in) > 0 {
+		i := bytes.IndexByte(in, '\\')
+		if i < 0 {
+			return append(out, in...), true
 		}
-		// The value will be refused for its bytes; which text it would have had does not matter.
-		return q[1 : len(q)-1], nil
+		out, in = append(out, in[:i]...), in[i+1:]
+		if len(in) == 0 {
+			return nil, false
+		}
+		c := in[0]
+		in = in[1:]
+		switch c {
+		case '"', '\\', '/':
+			out = append(out, c)
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			r, n := unescapeRune(in)
+			if n == 0 {
+				return nil, false
+			}
+			out, in = utf8.AppendRune(out, r), in[n:]
+		default:
+			return nil, false
+		}
 	}
-	var out string
-	if err := json.Unmarshal(q, &out); err != nil {
-		return nil, err
+	return out, true
+}
+
+// unescapeRune reads the four digits after \u, and the second half of a surrogate pair; n is 0 when they are
+// no digits.
+func unescapeRune(in []byte) (r rune, n int) {
+	r, ok := hex4(in)
+	if !ok {
+		return 0, 0
 	}
-	return []byte(out), nil
+	if utf16.IsSurrogate(r) {
+		if len(in) >= 10 && in[4] == '\\' && in[5] == 'u' {
+			if low, ok := hex4(in[6:]); ok {
+				if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+					return pair, 10
+				}
+			}
+		}
+		return utf8.RuneError, 4
+	}
+	return r, 4
+}
+
+func hex4(in []byte) (r rune, ok bool) {
+	if len(in) < 4 {
+		return 0, false
+	}
+	for _, c := range in[:4] {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c >= 'a' && c <= 'f':
+			r = r<<4 | rune(c-'a'+10)
+		case c >= 'A' && c <= 'F':
+			r = r<<4 | rune(c-'A'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
 }
 
 // text reads a string and shares it with equal ones read before.

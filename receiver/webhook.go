@@ -3,6 +3,8 @@ package receiver
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,11 +28,17 @@ type webhook struct {
 	alerts    []webhookAlert
 }
 
+// webhookAlert keeps labels as pairs: nine of ten alerts are known already and never become a model.Alert.
 type webhookAlert struct {
-	alert  model.Alert
+	labels, annotations []pair
+	startsAt, endsAt    time.Time
+	generatorURL        string
+
 	status string
 	raw    []byte // its JSON, for the log
-	bad    error  // first limit that it breaks
+	id     labelID
+	key    dedupKey // valid in dedup
+	bad    error    // first limit that it breaks
 }
 
 // decodeWebhook validates a message and finds what is new in it.
@@ -88,11 +96,11 @@ func (r *Receiver) sift(c *Config, msg *webhook) []*webhookAlert {
 		switch {
 		case a.bad != nil:
 			r.m.rejected.WithLabelValues("webhook").Inc()
-			r.log.Warn("Alert refused", "alert", i, "alertname", clip(string(a.alert.Labels[model.AlertNameLabel])), "err", a.bad)
-		case slices.Contains(c.Webhook.OwnAlerts, string(a.alert.Labels[model.AlertNameLabel])):
+			r.log.Warn("Alert refused", "alert", i, "alertname", clip(a.name()), "err", a.bad)
+		case slices.Contains(c.Webhook.OwnAlerts, a.name()):
 			r.m.own.Inc()
 			r.log.Warn("Tidemark's own alert came back and was dropped: exclude it from the route to this webhook",
-				"alertname", a.alert.Name(), "receiver", clip(msg.receiver))
+				"alertname", a.name(), "receiver", clip(msg.receiver))
 		default:
 			good = append(good, a)
 		}
@@ -118,7 +126,7 @@ func (r *Receiver) deliverAlerts(c *Config, msg *webhook, fresh []*webhookAlert,
 		}
 		alerts := make([]*model.Alert, len(fresh))
 		for i, a := range fresh {
-			alerts[i] = a.settle(now)
+			alerts[i] = a.model(now)
 			r.m.received.WithLabelValues(a.status).Inc()
 		}
 		if r.sinks.Alerts != nil {
@@ -127,10 +135,13 @@ func (r *Receiver) deliverAlerts(c *Config, msg *webhook, fresh []*webhookAlert,
 	}
 }
 
-// settle makes the times agree with the status: firing alerts arrive with endsAt in year 1 or, from some
-// senders, in the future; Resolved() of model.Alert looks at EndsAt alone.
-func (a *webhookAlert) settle(now time.Time) *model.Alert {
-	alert := &a.alert
+// model gives the alert its usual form. Its times are made to agree with the status: firing alerts arrive
+// with endsAt in year 1 or, from some senders, in the future; Resolved() of model.Alert looks at EndsAt alone.
+func (a *webhookAlert) model(now time.Time) *model.Alert {
+	alert := &model.Alert{
+		Labels: labelSet(a.labels), Annotations: labelSet(a.annotations),
+		StartsAt: a.startsAt, EndsAt: a.endsAt, GeneratorURL: a.generatorURL,
+	}
 	switch {
 	case a.status == string(model.AlertFiring):
 		alert.EndsAt = time.Time{}
@@ -138,6 +149,23 @@ func (a *webhookAlert) settle(now time.Time) *model.Alert {
 		alert.EndsAt = now
 	}
 	return alert
+}
+
+func labelSet(pairs []pair) model.LabelSet {
+	set := make(model.LabelSet, len(pairs))
+	for _, p := range pairs {
+		set[model.LabelName(p.name)] = model.LabelValue(p.value)
+	}
+	return set
+}
+
+func (a *webhookAlert) name() (name string) {
+	for _, p := range a.labels {
+		if p.name == model.AlertNameLabel {
+			name = p.value
+		}
+	}
+	return name
 }
 
 func (r *Receiver) replayWebhook(payload []byte) (kept, error) {
@@ -224,7 +252,7 @@ func (s *scanner) optional() (string, error) {
 }
 
 func parseAlerts(c *WebhookConfig, s *scanner, msg *webhook) error {
-	msg.alerts = nil // a second "alerts" replaces the first, as encoding/json has it
+	msg.alerts = make([]webhookAlert, 0, len(s.b)/1024+1) // a second "alerts" replaces the first, as encoding/json has it
 	if s.peek() == 'n' {
 		return s.literal()
 	}
@@ -247,15 +275,16 @@ func parseAlert(c *WebhookConfig, s *scanner, a *webhookAlert) error {
 		case "status":
 			a.status, err = s.optional()
 		case "labels":
-			a.alert.Labels, err = a.set(c, s, "label", int(c.MaxValueBytes))
+			a.labels, err = a.set(c, s, "label", int(c.MaxValueBytes))
+			a.id = s.identity(a.labels)
 		case "annotations":
-			a.alert.Annotations, err = a.set(c, s, "annotation", int(c.MaxAnnotationBytes))
+			a.annotations, err = a.set(c, s, "annotation", int(c.MaxAnnotationBytes))
 		case "startsAt":
-			a.alert.StartsAt, err = a.time(s, "startsAt")
+			a.startsAt, err = a.time(s, "startsAt")
 		case "endsAt":
-			a.alert.EndsAt, err = a.time(s, "endsAt")
+			a.endsAt, err = a.time(s, "endsAt")
 		case "generatorURL":
-			a.alert.GeneratorURL, err = s.optional()
+			a.generatorURL, err = s.optional()
 		default:
 			_, err = s.value()
 		}
@@ -278,24 +307,26 @@ func (a *webhookAlert) check(c *WebhookConfig) error {
 	case a.bad != nil:
 	case a.status != string(model.AlertFiring) && a.status != string(model.AlertResolved):
 		a.refuse("status is %.20q, must be \"firing\" or \"resolved\"", a.status)
-	case len(a.alert.Labels) == 0:
+	case len(a.labels) == 0:
 		a.refuse("it has no labels")
-	case len(a.alert.GeneratorURL) > int(c.MaxAnnotationBytes) || !utf8.ValidString(a.alert.GeneratorURL):
+	case len(a.generatorURL) > int(c.MaxAnnotationBytes) || !utf8.ValidString(a.generatorURL):
 		a.refuse("generatorURL is not UTF-8 or longer than %s", c.MaxAnnotationBytes)
 	}
 	return nil
 }
 
 // set reads labels or annotations. Lengths are checked before a value is copied: Prometheus' label encoder
-// panics above 16 MiB. Empty values are left out, as Alertmanager does.
-func (a *webhookAlert) set(c *WebhookConfig, s *scanner, what string, maxValue int) (model.LabelSet, error) {
+// panics above 16 MiB. Empty values are left out, as Alertmanager does. Of equal names the last one counts.
+func (a *webhookAlert) set(c *WebhookConfig, s *scanner, what string, maxValue int) ([]pair, error) {
 	if s.peek() == 'n' {
 		return nil, s.literal()
 	}
-	set, n := make(model.LabelSet, 8), 0
+	if cap(s.pairs)-len(s.pairs) < c.MaxLabels {
+		s.pairs = make([]pair, 0, max(1024, c.MaxLabels)) // the sets before keep the old one
+	}
+	start, n := len(s.pairs), 0
 	err := s.object(func(key []byte) error {
 		n++
-		key = append([]byte(nil), key...)
 		if c := s.peek(); c != '"' {
 			if _, err := s.value(); err != nil {
 				return err
@@ -321,12 +352,40 @@ func (a *webhookAlert) set(c *WebhookConfig, s *scanner, what string, maxValue i
 		case !utf8.Valid(value):
 			a.refuse("the value of %s %.100q is not UTF-8", what, key)
 		case len(value) > 0:
-			set[model.LabelName(s.intern(key))] = model.LabelValue(s.intern(value))
+			s.pairs = append(s.pairs, pair{s.intern(key), s.intern(value)})
 		}
 		return nil
 	})
-	return set, err
+	return s.pairs[start:len(s.pairs):len(s.pairs)], err
 }
+
+type pair struct{ name, value string }
+
+// labelID identifies a set of labels.
+type labelID [16]byte
+
+// identity hashes labels in the order of their names. It stands in for model.Fingerprint, whose 64 bits of
+// FNV anybody can make collide, and needs no map.
+func (s *scanner) identity(labels []pair) labelID {
+	if !slices.IsSortedFunc(labels, byName) {
+		slices.SortStableFunc(labels, byName)
+	}
+	b := s.scratch[:0]
+	for i, p := range labels {
+		if i+1 < len(labels) && labels[i+1].name == p.name {
+			continue
+		}
+		b = binary.AppendUvarint(b, uint64(len(p.name)))
+		b = append(b, p.name...)
+		b = binary.AppendUvarint(b, uint64(len(p.value)))
+		b = append(b, p.value...)
+	}
+	s.scratch = b
+	sum := sha256.Sum256(b)
+	return labelID(sum[:16])
+}
+
+func byName(a, b pair) int { return strings.Compare(a.name, b.name) }
 
 func (a *webhookAlert) time(s *scanner, what string) (time.Time, error) {
 	if s.peek() == 'n' {
