@@ -74,6 +74,10 @@ func addNode(f *Found, source string, node Entity, ip, zone string) {
 	}
 	f.describe(node, "name", node.Name)
 	f.describe(node, AttrIP, ip)
+	addZone(f, source, node, zone)
+}
+
+func addZone(f *Found, source string, node Entity, zone string) {
 	if zone == "" {
 		return
 	}

@@ -343,11 +343,15 @@ func (b *builder) number(v *View) {
 	}
 }
 
-// telling prefers nodes over addresses and qualified names over bare ones.
+// telling prefers what people call a thing: a service or a node over an address or an autoscaler,
+// and qualified names over bare ones.
 func telling(e Entity) int {
 	t := 0
-	if e.Kind == KindInstance {
-		t -= 4
+	switch e.Kind {
+	case KindService, KindPod, KindNode, KindZone, KindVolume:
+		t += 8
+	case KindDatabase, KindQueue, KindExternal, KindIngress:
+		t += 4
 	}
 	if e.Namespace != "" {
 		t += 2

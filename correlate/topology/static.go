@@ -1,0 +1,98 @@
+package topology
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// StaticEdge is an edge that the user states.
+type StaticEdge struct {
+	From      string   `yaml:"from"`
+	To        string   `yaml:"to"`
+	Kind      EdgeKind `yaml:"kind,omitempty"` // call by default
+	Cluster   string   `yaml:"cluster,omitempty"`
+	Namespace string   `yaml:"namespace,omitempty"`
+	FromKind  Kind     `yaml:"from_kind,omitempty"`
+	ToKind    Kind     `yaml:"to_kind,omitempty"`
+}
+
+// StaticEntity is what the user says about an entity.
+type StaticEntity struct {
+	Name      string `yaml:"name"`
+	Kind      Kind   `yaml:"kind,omitempty"` // service by default
+	Cluster   string `yaml:"cluster,omitempty"`
+	Namespace string `yaml:"namespace,omitempty"`
+	Tier      string `yaml:"tier,omitempty"`
+	Zone      string `yaml:"zone,omitempty"`
+	Address   string `yaml:"address,omitempty"` // ip of a node or an instance
+}
+
+// Validate says what is wrong.
+func (e *StaticEdge) Validate() error {
+	switch {
+	case e.From == "" || e.To == "":
+		return errors.New("from and to must both name an entity")
+	case e.From == e.To:
+		return fmt.Errorf("%q has an edge to itself", e.From)
+	case e.Kind != "" && !slices.Contains(edgeKinds, e.Kind):
+		return fmt.Errorf("kind %q: want one of %s", e.Kind, joinKinds())
+	}
+	return nil
+}
+
+// Static is the user's own edges and entities as a Source without queries.
+type Static struct {
+	Edges    []StaticEdge
+	Entities []StaticEntity
+}
+
+// Name implements Source.
+func (Static) Name() string { return "static" }
+
+// Queries implements Source.
+func (Static) Queries() []Query { return nil }
+
+// endKinds are the kinds of the two ends by the kind of edge, where the user does not say.
+var endKinds = map[EdgeKind][2]Kind{
+	Call: {KindService, KindService}, Owns: {KindService, KindPod}, Host: {KindPod, KindNode},
+	Uses: {KindService, KindVolume}, In: {KindNode, KindZone}, Same: {KindService, KindService},
+}
+
+// Find implements Source.
+func (s Static) Find([][]Sample) Found {
+	var f Found
+	kinds := map[string]Kind{}
+	for _, e := range s.Entities {
+		ent := Entity{e.Kind, e.Cluster, e.Namespace, e.Name}
+		if ent.Kind == "" {
+			ent.Kind = KindService
+		}
+		kinds[e.Name] = ent.Kind
+		f.describe(ent, "name", e.Name)
+		f.describe(ent, AttrTier, e.Tier)
+		addZone(&f, s.Name(), ent, e.Zone)
+		f.describe(ent, AttrIP, e.Address)
+	}
+	kind := func(stated Kind, name string, usual Kind) Kind {
+		if stated != "" {
+			return stated
+		}
+		if k, ok := kinds[name]; ok {
+			return k
+		}
+		return usual
+	}
+	for _, e := range s.Edges {
+		k := e.Kind
+		if k == "" {
+			k = Call
+		}
+		from, to := kind(e.FromKind, e.From, endKinds[k][0]), kind(e.ToKind, e.To, endKinds[k][1])
+		f.edge(Edge{
+			From: Entity{from, e.Cluster, e.Namespace, e.From}, To: Entity{to, e.Cluster, e.Namespace, e.To},
+			Kind: k, Source: s.Name(), Confidence: 1,
+		})
+	}
+	return f
+}
