@@ -1,0 +1,217 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// Prometheus is the real server over the simulated past.
+type Prometheus struct {
+	*Process
+	URL  string
+	data string
+}
+
+func newPrometheus(path, dir, addr string) *Prometheus {
+	data := filepath.Join(dir, "prometheus")
+	return &Prometheus{
+		Process: newProcess("prometheus", path, dir,
+			"--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+data,
+			"--storage.tsdb.retention.time=60d", "--web.listen-address="+addr, "--web.enable-lifecycle",
+			"--log.level=warn"),
+		URL: "http://" + addr, data: data,
+	}
+}
+
+// DataDir is the storage folder.
+func (p *Prometheus) DataDir() string { return p.data }
+
+// Sample is one element of an instant vector.
+type Sample struct {
+	Labels map[string]string
+	Value  float64
+}
+
+// Query evaluates an expression now.
+func (p *Prometheus) Query(ctx context.Context, expr string) ([]Sample, error) {
+	var answer struct {
+		Status, Error string
+		Data          struct {
+			Result []struct {
+				Metric map[string]string
+				Value  [2]any
+			}
+		}
+	}
+	if err := getJSON(ctx, p.URL+"/api/v1/query?query="+url.QueryEscape(expr), &answer); err != nil {
+		return nil, err
+	}
+	out := make([]Sample, 0, len(answer.Data.Result))
+	for _, r := range answer.Data.Result {
+		text, _ := r.Value[1].(string)
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return nil, fmt.Errorf("query %s: value %q: %w", expr, text, err)
+		}
+		out = append(out, Sample{r.Metric, v})
+	}
+	return out, nil
+}
+
+// Alert is a firing alert of Prometheus or Alertmanager.
+type Alert struct {
+	Labels      map[string]string
+	Annotations map[string]string
+	StartsAt    time.Time
+	Inhibited   bool
+}
+
+// FiringAlerts are the alerts that Prometheus fires now.
+func (p *Prometheus) FiringAlerts(ctx context.Context) ([]Alert, error) {
+	var answer struct {
+		Data struct {
+			Alerts []struct {
+				Labels, Annotations map[string]string
+				State               string
+				ActiveAt            time.Time
+			}
+		}
+	}
+	if err := getJSON(ctx, p.URL+"/api/v1/alerts", &answer); err != nil {
+		return nil, err
+	}
+	var out []Alert
+	for _, a := range answer.Data.Alerts {
+		if a.State == "firing" {
+			out = append(out, Alert{Labels: a.Labels, Annotations: a.Annotations, StartsAt: a.ActiveAt})
+		}
+	}
+	return out, nil
+}
+
+// WaitReady polls /-/ready until it answers 200.
+func (p *Prometheus) WaitReady(ctx context.Context) error { return waitReady(ctx, p.Process, p.URL) }
+
+// Alertmanager is the real server with the routes of the fail-open example.
+type Alertmanager struct {
+	*Process
+	URL string
+}
+
+func newAlertmanager(path, dir, addr string) *Alertmanager {
+	return &Alertmanager{
+		Process: newProcess("alertmanager", path, dir,
+			"--config.file="+filepath.Join(dir, "alertmanager.yml"), "--storage.path="+filepath.Join(dir, "alertmanager"),
+			"--web.listen-address="+addr, "--cluster.listen-address=", "--log.level=warn"),
+		URL: "http://" + addr,
+	}
+}
+
+// Alerts are the alerts it holds that match all matchers, such as alertname="TidemarkIncident".
+func (a *Alertmanager) Alerts(ctx context.Context, matchers ...string) ([]Alert, error) {
+	q := url.Values{"filter": matchers}
+	var answer []struct {
+		Labels, Annotations map[string]string
+		StartsAt            time.Time
+		Status              struct{ InhibitedBy []string }
+	}
+	if err := getJSON(ctx, a.URL+"/api/v2/alerts?"+q.Encode(), &answer); err != nil {
+		return nil, err
+	}
+	out := make([]Alert, len(answer))
+	for i, r := range answer {
+		out[i] = Alert{r.Labels, r.Annotations, r.StartsAt, len(r.Status.InhibitedBy) > 0}
+	}
+	return out, nil
+}
+
+// WaitReady polls /-/ready until it answers 200.
+func (a *Alertmanager) WaitReady(ctx context.Context) error { return waitReady(ctx, a.Process, a.URL) }
+
+// Tidemark is the sidecar under demonstration.
+type Tidemark struct {
+	*Process
+	URL  string
+	Tool string // Path of tidetool.
+}
+
+func newTidemark(bin, dir, addr string) *Tidemark {
+	return &Tidemark{
+		Process: newProcess("tidemark", filepath.Join(bin, "tidemark"), dir,
+			"--config.file="+filepath.Join(dir, "tidemark.yml"), "--storage.path="+filepath.Join(dir, "tidemark"),
+			"--web.listen-address="+addr),
+		URL: "http://" + addr, Tool: filepath.Join(bin, "tidetool"),
+	}
+}
+
+// WaitReady polls /-/ready until it answers 200: history is learned.
+func (t *Tidemark) WaitReady(ctx context.Context) error { return waitReady(ctx, t.Process, t.URL) }
+
+// RunTool runs tidetool and returns what it printed.
+func (t *Tidemark) RunTool(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, t.Tool, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("tidetool %s: %w: %s", args, err, errs.String())
+	}
+	return out.String(), nil
+}
+
+// waitReady polls the readiness of a server and gives up when its process has ended.
+func waitReady(ctx context.Context, p *Process, base string) error {
+	return Until(ctx, p.Name+" is ready", func(ctx context.Context) (bool, error) {
+		if !p.Running() {
+			return false, fmt.Errorf("%s ended:\n%s", p.Name, p.LogTail(20))
+		}
+		status, err := statusOf(ctx, base+"/-/ready")
+		return err == nil && status == http.StatusOK, nil
+	})
+}
+
+// httpClient bounds every question to a server.
+var httpClient = &http.Client{Timeout: 20 * time.Second}
+
+func statusOf(ctx context.Context, url string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := httpClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, errors.Join(err, resp.Body.Close())
+}
+
+// getJSON decodes a 200 answer into out.
+func getJSON(ctx context.Context, url string, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := httpClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		return fmt.Errorf("GET %s: %s: %s", url, resp.Status, body)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return fmt.Errorf("GET %s: %w", url, err)
+	}
+	return nil
+}
