@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -14,8 +13,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
-	"github.com/prometheus/common/model"
-
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/topology"
 )
@@ -32,23 +29,12 @@ func correlateCommand(app *kingpin.Application) map[string]runFunc {
 
 type correlateCmd struct{ format, topology string }
 
-// recordedAlert is one line of a recording.
-type recordedAlert struct {
-	ReceivedAt  time.Time      `json:"receivedAt"`
-	Status      string         `json:"status"`
-	StartsAt    time.Time      `json:"startsAt"`
-	EndsAt      time.Time      `json:"endsAt"`
-	Fingerprint string         `json:"fingerprint"`
-	Labels      model.LabelSet `json:"labels"`
-	Annotations model.LabelSet `json:"annotations"`
-}
-
 func (c *correlateCmd) run(ctx context.Context, s streams) error {
 	graph, err := c.readTopology()
 	if err != nil {
 		return err
 	}
-	alerts, err := readRecording(s.in)
+	alerts, err := correlate.ReadRecording(s.in)
 	if err != nil {
 		return err
 	}
@@ -57,7 +43,7 @@ func (c *correlateCmd) run(ctx context.Context, s streams) error {
 		Topology: graph,
 		Archive:  func(i correlate.Incident) { past = append(past, i) },
 	})
-	if err := replayRecording(ctx, engine, alerts); err != nil {
+	if err := correlate.Replay(ctx, engine, alerts); err != nil {
 		return err
 	}
 	return c.print(s.out, append(past, engine.Incidents()...), ownFingerprints(alerts))
@@ -98,99 +84,8 @@ func (c *correlateCmd) readTopology() (*topology.Graph, error) {
 	return g, nil
 }
 
-// maxLine bounds one line of a recording.
-const maxLine = 4 << 20
-
-func readRecording(r io.Reader) ([]recordedAlert, error) {
-	var out []recordedAlert
-	sc := bufio.NewScanner(r)
-	sc.Buffer(nil, maxLine)
-	for line := 1; sc.Scan(); line++ {
-		if len(sc.Bytes()) == 0 {
-			continue
-		}
-		var a recordedAlert
-		if err := json.Unmarshal(sc.Bytes(), &a); err != nil {
-			return nil, fmt.Errorf("line %d: %w (want one alert as a JSON object)", line, err)
-		}
-		if err := a.check(); err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
-		}
-		out = append(out, a)
-	}
-	if err := sc.Err(); err != nil {
-		return nil, fmt.Errorf("read alerts: %w", err)
-	}
-	slices.SortStableFunc(out, func(a, b recordedAlert) int {
-		return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.Fingerprint, b.Fingerprint), cmp.Compare(a.Status, b.Status))
-	})
-	return out, nil
-}
-
-func (a *recordedAlert) check() error {
-	switch {
-	case len(a.Labels) == 0:
-		return errors.New(`the alert has no "labels"`)
-	case a.StartsAt.IsZero():
-		return errors.New(`the alert has no "startsAt" (RFC 3339)`)
-	case a.Status != "firing" && a.Status != "resolved":
-		return fmt.Errorf(`"status" is %q: want firing or resolved`, a.Status)
-	}
-	if a.ReceivedAt.IsZero() {
-		a.ReceivedAt = a.StartsAt
-		if a.Status == "resolved" && a.EndsAt.After(a.StartsAt) {
-			a.ReceivedAt = a.EndsAt
-		}
-	}
-	return nil
-}
-
-func (a *recordedAlert) alert() *model.Alert {
-	out := &model.Alert{Labels: a.Labels, Annotations: a.Annotations, StartsAt: a.StartsAt}
-	if a.Status == "resolved" {
-		out.EndsAt = a.EndsAt
-		if out.EndsAt.IsZero() || out.EndsAt.Year() <= 1 || out.EndsAt.After(a.ReceivedAt) {
-			out.EndsAt = a.ReceivedAt
-		}
-	}
-	return out
-}
-
-// replayRecording drives the engine as the live process does: messages when they came, steps when
-// the engine asks for them.
-func replayRecording(ctx context.Context, e *correlate.Engine, alerts []recordedAlert) error {
-	var now time.Time
-	for i := 0; i < len(alerts); {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		at := alerts[i].ReceivedAt
-		for next := e.NextStep(now); !next.IsZero() && next.Before(at); next = e.NextStep(now) {
-			now = maxTime(now, next)
-			e.Step(now)
-		}
-		now = at
-		j := i
-		var batch []*model.Alert
-		for ; j < len(alerts) && alerts[j].ReceivedAt.Equal(at); j++ {
-			batch = append(batch, alerts[j].alert())
-		}
-		e.Alerts(now, batch)
-		i = j
-	}
-	e.Step(now)
-	return nil
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 // ownFingerprints maps the fingerprint of an alert's labels to what the recording calls it.
-func ownFingerprints(alerts []recordedAlert) map[string]string {
+func ownFingerprints(alerts []correlate.Recorded) map[string]string {
 	out := make(map[string]string, len(alerts))
 	for _, a := range alerts {
 		if a.Fingerprint != "" {
