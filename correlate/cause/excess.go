@@ -8,6 +8,15 @@ import (
 // moved is how many spreads a level has to move before its excess counts.
 const moved = .5
 
+// A total of quantiles decides at this strength and margin.
+const (
+	quantileStrength = 1.8
+	quantileMargin   = .5
+)
+
+// activityBlocks is how many stretches of the fault are told apart.
+const activityBlocks = 6
+
 // excessPart is the extra seconds or failures of an entity in the fault.
 type excessPart struct {
 	level, traffic *sample
@@ -54,9 +63,13 @@ func excess(v *view) finding {
 		return []Evidence{ev}
 	}
 	best, first, second := v.topTwo(f.score)
-	if best >= 0 && exact && parts[best].exact {
-		f.decided, f.strength = []int{best}, strength(parts[best].level.dev())
-		f.margin = (first - second) / first
+	if best < 0 {
+		return f
+	}
+	// Totals of quantiles do not add up along calls: they decide only when they are clear.
+	f.strength, f.margin = strength(parts[best].level.dev()), (first-second)/first
+	if (exact && parts[best].exact) || (!exact && f.strength >= quantileStrength && f.margin >= quantileMargin) {
+		f.decided = []int{best}
 	}
 	return f
 }
@@ -109,17 +122,21 @@ func (v *view) activity() map[int64]bool {
 		}
 		return x - s.median
 	}
-	peak := 0.0
-	for _, x := range s.fault {
-		peak = max(peak, over(x))
+	// Blocks, so that the noise of fine samples does not choose the times.
+	size := max(1, len(s.fault)/activityBlocks)
+	var level []float64
+	for i := 0; i < len(s.fault); i += size {
+		block := sorted(s.fault[i:min(i+size, len(s.fault))])
+		level = append(level, over(quantile(block, .5)))
 	}
+	peak := slices.Max(level)
 	if peak < s.spread {
 		return nil
 	}
 	active := make(map[int64]bool, len(s.fault))
 	n := 0
-	for i, x := range s.fault {
-		if active[s.faultT[i]] = over(x) >= peak/4; active[s.faultT[i]] {
+	for i, t := range s.faultT {
+		if active[t] = level[i/size] >= peak/4; active[t] {
 			n++
 		}
 	}

@@ -240,3 +240,17 @@ func alertQuery(a *Alert) string {
 	}
 	return fmt.Sprintf("ALERTS{alertname=%q}", a.Name)
 }
+
+// AlertFeatures returns the candidates of a case in order of their names and what AlertWeights
+// multiply for each: own rarity, lift, host share, and whether it is a node or a service. For the fit.
+func AlertFeatures(c Case, opts Options) (entities []string, x [][5]float64) {
+	v := newView(&c, DefaultModel())
+	v.setStart(v.window(opts))
+	f := v.alertFeatures(v.rareAlerts())
+	for e, name := range v.names {
+		if v.candidate[e] {
+			entities, x = append(entities, name), append(x, f[e])
+		}
+	}
+	return entities, x
+}

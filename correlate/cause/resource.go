@@ -8,14 +8,14 @@ const (
 	resourceLead     = 1.0
 )
 
-// resource finds the entity whose processor or memory use left its normal period far more than
+// resource finds the entity whose processor, memory, disk or queues left its normal period far more than
 // anybody else's.
 func resource(v *view) finding {
 	f := v.newFinding("resource")
 	top := make([]*sample, len(v.names))
 	for e := range v.names {
 		for _, s := range v.own[e] {
-			if (s.class.Kind == CPU || s.class.Kind == Memory) && (top[e] == nil || s.up > top[e].up) {
+			if s.class.Kind.resource() && (top[e] == nil || s.up > top[e].up) {
 				top[e] = s
 			}
 		}

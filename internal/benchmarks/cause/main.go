@@ -13,24 +13,47 @@ import (
 func main() {
 	ref := flag.String("reference", "earlier", "")
 	sys := flag.String("system", "", "")
-	set := flag.String("set", "rca", "")
 	auto := flag.Bool("auto", false, "")
 	flag.Parse()
-	cases, err := load(filepath.Join(os.Getenv("TIDEMARK_DATA"), *set), cause.Reference(*ref))
+	metrics, err := load(filepath.Join(os.Getenv("TIDEMARK_DATA"), "rca"), cause.Reference(*ref))
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	for _, r := range cases {
-		if *sys != "" && r.system != *sys {
-			continue
+	lists, err := load(filepath.Join(os.Getenv("TIDEMARK_DATA"), "alerts/faults"), cause.Reference(*ref))
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	models := modelsFor(metrics, lists)
+	fmt.Printf("#all %+v\n", fitAll(metrics, lists))
+	for s, m := range models {
+		fmt.Printf("#%s %+v\n", s, m)
+	}
+	for _, set := range [][]recorded{metrics, lists} {
+		var ans []said
+		by := map[string][]said{}
+		for _, r := range set {
+			if *sys != "" && r.system != *sys {
+				continue
+			}
+			m := models[r.system]
+			k := cause.Rank(r.given, cause.Options{IgnoreFaultTime: *auto, Model: &m})
+			n := r.rank(k)
+			mark := " "
+			if n != 1 {
+				mark = "*"
+			}
+			ans = append(ans, said{k.Candidates[0].Confidence, n == 1})
+			by[r.system] = append(by[r.system], said{k.Candidates[0].Confidence, n == 1})
+			f := cause.Explain(r.given, cause.Options{IgnoreFaultTime: *auto, Model: &m})
+			fmt.Printf("%s %-32s %-16s %-12s conf %.2f (%.2f %.2f) rank %d start %+4.0f truth %s | %s %s %s\n", mark, r.given.ID, r.fault, k.DecidedBy, k.Candidates[0].Confidence, f.X[0], f.X[1], n, k.Start.Sub(r.given.FaultTime).Seconds(), r.truth[0], k.Candidates[0].Entity, k.Candidates[1].Entity, k.Candidates[2].Entity)
 		}
-		k := cause.Rank(r.given, cause.Options{IgnoreFaultTime: *auto})
-		n := r.rank(k)
-		mark := " "
-		if n != 1 {
-			mark = "*"
+		e, s, n, a := calibration(ans)
+		fmt.Printf("#cal ece %.3f sure %.3f (%d) auroc %.3f\n", e, s, n, a)
+		for k, v := range by {
+			e, s, n, a := calibration(v)
+			fmt.Printf("#cal %s ece %.3f sure %.3f (%d) auroc %.3f\n", k, e, s, n, a)
 		}
-		fmt.Printf("%s %-32s %-16s %-12s conf %.2f rank %d start %+4.0f truth %s | %s %s %s\n", mark, r.given.ID, r.fault, k.DecidedBy, k.Candidates[0].Confidence, n, k.Start.Sub(r.given.FaultTime).Seconds(), r.truth[0], k.Candidates[0].Entity, k.Candidates[1].Entity, k.Candidates[2].Entity)
 	}
 }
