@@ -1,5 +1,6 @@
-// Command jsonnet formats, lints and renders the mixin: rules/*.yaml and dashboards/*.json. With
-// --check it writes nothing and fails when a file is not as it would write it.
+// Command jsonnet formats, lints and renders the mixin: rules/*.yaml, dashboards/*.json and the
+// PrometheusRule of the examples. With --check it writes nothing and fails when a file is not as it
+// would write it.
 package main
 
 import (
@@ -97,13 +98,13 @@ func sources(dir string, put put) error {
 func render(root string, put put) error {
 	vm := jsonnet.MakeVM()
 	want := map[string][]byte{}
-	for _, kind := range []string{"alerts", "rules"} {
+	for source, name := range yamlFiles {
 		vm.StringOutput = true
-		text, err := vm.EvaluateFile(filepath.Join(root, "mixin", kind+".jsonnet"))
+		text, err := vm.EvaluateFile(filepath.Join(root, "mixin", source))
 		if err != nil {
 			return err
 		}
-		want[filepath.Join("rules", "tidemark-"+kind+".yaml")] = []byte(header + strings.TrimSuffix(text, "\n") + "\n")
+		want[filepath.FromSlash(name)] = []byte(header + strings.TrimSuffix(text, "\n") + "\n")
 	}
 	vm.StringOutput = false
 	dashboards, err := vm.EvaluateFileMulti(filepath.Join(root, "mixin", "dashboards.jsonnet"))
@@ -121,6 +122,13 @@ func render(root string, put put) error {
 		errs = append(errs, put(filepath.Join(root, name), text))
 	}
 	return errors.Join(append(errs, orphans(root, want))...)
+}
+
+// yamlFiles are what is rendered to YAML, by source.
+var yamlFiles = map[string]string{
+	"alerts.jsonnet":         "rules/tidemark-alerts.yaml",
+	"rules.jsonnet":          "rules/tidemark-rules.yaml",
+	"prometheusrule.jsonnet": "examples/kubernetes/prometheus-rule.yaml",
 }
 
 const header = "# Rendered from mixin/ by `make mixin`. Change the source, not this file.\n"

@@ -11,9 +11,10 @@ func tree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range map[string]string{
-		"mixin/alerts.jsonnet":     "'groups: []'\n",
-		"mixin/rules.jsonnet":      "'groups: []'\n",
-		"mixin/dashboards.jsonnet": "{ 'a.json': { uid: 'a' } }\n",
+		"mixin/alerts.jsonnet":         "'groups: []'\n",
+		"mixin/rules.jsonnet":          "'groups: []'\n",
+		"mixin/prometheusrule.jsonnet": "'kind: PrometheusRule'\n",
+		"mixin/dashboards.jsonnet":     "{ 'a.json': { uid: 'a' } }\n",
 	} {
 		file := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -23,8 +24,8 @@ func tree(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	for _, dir := range []string{"rules", "dashboards"} {
-		if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil {
+	for _, dir := range []string{"rules", "dashboards", "examples/kubernetes"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
