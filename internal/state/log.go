@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -109,7 +110,8 @@ type Log struct {
 	mu      sync.Mutex // guards what follows; never held over a file operation
 	cur     *batch
 	pending int64
-	end     Pos // after the last durable record
+	end     Pos    // after the last durable record
+	next    uint64 // number of the segment to come
 	sizes   map[uint64]int64
 	lastErr error
 	errAt   time.Time
@@ -143,10 +145,10 @@ func OpenLog(opts LogOptions) (*Log, error) {
 			return nil, fmt.Errorf("size of segment %d of the write-ahead log: %w", seg, err)
 		}
 	}
+	l.next = 1
 	if n := len(segs); n > 0 {
-		l.end = Pos{segs[n-1] + 1, 0}
-	} else {
-		l.end = Pos{1, 0}
+		last := segs[n-1]
+		l.end, l.next = Pos{last, l.sizes[last]}, last+1
 	}
 	l.publishSize()
 	return l, nil
@@ -261,13 +263,15 @@ func (l *Log) End() Pos {
 	return l.end
 }
 
-// TruncateBefore deletes the segments that lie wholly before pos. A segment that cannot be deleted is
-// reported and tried again the next time.
+// TruncateBefore deletes the segments that lie wholly before pos. The newest one stays, whatever pos says: its
+// number keeps those of later segments growing over restarts, and with them the positions. A segment that
+// cannot be deleted is reported and tried again the next time.
 func (l *Log) TruncateBefore(pos Pos) error {
 	l.mu.Lock()
 	var old []uint64
+	newest := slices.Max(append(slices.Collect(maps.Keys(l.sizes)), 0))
 	for seg := range l.sizes {
-		if seg < pos.Segment && seg < l.end.Segment {
+		if seg < pos.Segment && seg < newest {
 			old = append(old, seg)
 		}
 	}

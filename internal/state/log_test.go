@@ -343,6 +343,40 @@ func TestTruncateBeforeDeletesOldSegmentsOnly(t *testing.T) {
 	require.Len(t, fs.names(".wal"), 1, "the segment in use stays")
 }
 
+// A position must never be given out twice: a record behind a stored checkpoint would be skipped.
+func TestPositionsGrowOverRestarts(t *testing.T) {
+	fs := newMemFS()
+	var checkpoint state.Pos
+	for round := range 5 {
+		l := openLog(t, fs)
+		if round == 3 {
+			for _, name := range fs.names(".wal") {
+				require.NoError(t, fs.Remove(name), "somebody deletes the log and keeps the store")
+			}
+			l = openLog(t, fs)
+		}
+		_, err := l.Replay(checkpoint, func(state.Pos, byte, []byte) error { return nil })
+		require.NoError(t, err)
+		if round == 1 {
+			fs.failAt = func(int) int { return opError } // the numbers of segments are used up
+			for range 3 {
+				require.Error(t, l.Append(context.Background(), 1, nil))
+			}
+			fs.failAt = nil
+			checkpoint = l.End()
+			require.NoError(t, l.TruncateBefore(checkpoint))
+			continue // nothing was written in this round
+		}
+		require.NoError(t, l.Append(context.Background(), 1, fmt.Appendf(nil, "round %d", round)))
+		got, _ := replay(t, openLog(t, fs), checkpoint)
+		require.Equal(t, []string{fmt.Sprintf("round %d", round)}, payloads(got))
+		require.True(t, checkpoint.Less(l.End()))
+		checkpoint = l.End()
+		require.NoError(t, l.TruncateBefore(checkpoint))
+		require.NoError(t, l.Close())
+	}
+}
+
 func TestSegmentThatCannotBeDeletedIsTriedAgain(t *testing.T) {
 	fs := newMemFS()
 	l := openLog(t, fs, func(o *state.LogOptions) { o.SegmentBytes = 50 })

@@ -33,7 +33,8 @@ type Report struct {
 
 // Replay calls fn for every record at or after from, in order of appending. Damaged places are copied
 // beside the log, reported and stepped over; an error of fn ends the replay and is returned. The
-// payload belongs to fn only during the call. Records appended meanwhile may or may not be seen.
+// payload belongs to fn only during the call. Records appended meanwhile may or may not be seen. When from
+// lies beyond the log, because its files were removed by hand, later records get positions after from.
 //
 // A record whose fn took the whole process down (not a panic that fn recovers from) is set aside at the
 // third attempt: its position is written to a small file before the call and the file is removed after
@@ -43,6 +44,9 @@ func (l *Log) Replay(from Pos, fn func(pos Pos, kind byte, payload []byte) error
 	if err != nil {
 		return Report{}, err
 	}
+	l.mu.Lock()
+	l.next = max(l.next, from.Segment+1)
+	l.mu.Unlock()
 	r := &replayer{log: l, fn: fn, poison: openPoison(l.opts.FS, filepath.Join(l.opts.Dir, "replaying"))}
 	for _, seg := range segs {
 		if seg < from.Segment {

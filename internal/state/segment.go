@@ -60,17 +60,19 @@ func (l *Log) roll() error {
 			l.opts.Logger.Warn("Closing a segment failed", "segment", end.Segment, "err", err)
 		}
 		l.active = nil
-		l.nextSegment()
-		end = l.End()
 	}
-	return l.begin(end.Segment)
+	return l.begin()
 }
 
-// begin makes segment seg with its header, durable together with its name in the folder.
-func (l *Log) begin(seg uint64) error {
+// begin makes the next segment with its header, durable together with its name in the folder. A number is
+// used once: a failed attempt may have left a file behind.
+func (l *Log) begin() error {
+	l.mu.Lock()
+	seg := l.next
+	l.next++
+	l.mu.Unlock()
 	f, err := l.opts.FS.Create(l.name(seg))
 	if err != nil {
-		l.nextSegment() // the name may be taken by a file that half came to be
 		return fmt.Errorf("begin segment %d of the write-ahead log: %w", seg, err)
 	}
 	header, salt := newSegmentHeader()
@@ -88,18 +90,14 @@ func (l *Log) begin(seg uint64) error {
 		_ = f.Close()
 		// Nothing was acknowledged in it; leaving files behind at every retry on a full disk would not end.
 		_ = l.opts.FS.Remove(l.name(seg))
-		l.nextSegment()
 		return fmt.Errorf("begin segment %d of the write-ahead log: %w", seg, err)
 	}
 	l.active, l.salt = f, salt
+	l.mu.Lock()
+	l.end = Pos{seg, 0}
+	l.mu.Unlock()
 	l.advance(len(header))
 	return nil
-}
-
-func (l *Log) nextSegment() {
-	l.mu.Lock()
-	l.end = Pos{l.end.Segment + 1, 0}
-	l.mu.Unlock()
 }
 
 // abandon leaves the active segment after a failed write, parts of which may stand. Cutting them off
@@ -110,7 +108,6 @@ func (l *Log) abandon() {
 	_ = l.active.Close()
 	l.active = nil
 	_ = l.opts.FS.Truncate(l.name(end.Segment), end.Offset)
-	l.nextSegment()
 }
 
 // segments lists the numbers of the segment files in order.
