@@ -90,7 +90,7 @@ func readFrames(r io.Reader, limit int, h handler) error {
 			return err
 		}
 		if err := w.frame(b); err != nil {
-			return err
+			return wireFault(err)
 		}
 	}
 }
@@ -126,7 +126,7 @@ func (w *frameWalker) series(b []byte) error {
 		return nil
 	})
 	if err != nil {
-		return wireFault(err)
+		return err
 	}
 	lset, isNew, err := w.labels.finish()
 	if isNew {
@@ -137,7 +137,7 @@ func (w *frameWalker) series(b []byte) error {
 	for _, raw := range w.chunks {
 		c, err := parseChunk(raw)
 		if err != nil {
-			return wireFault(err)
+			return err
 		}
 		if err := w.h.chunk(c); err != nil {
 			return err
