@@ -50,8 +50,12 @@ func decode(r io.Reader, limit int, out any) error {
 	if err := json.Unmarshal(body, &e); err != nil {
 		return &fault{reason: NotPrometheus, msg: "the answer is not the JSON of Prometheus' API", err: err}
 	}
-	if e.Status != "success" {
-		return faultf(Refused, "the answer is %s %s: %s", clean([]byte(e.Status)), clean([]byte(e.ErrorType)), clean([]byte(e.Error)))
+	switch e.Status {
+	case "success":
+	case "error":
+		return faultf(Refused, "the answer is error %s: %s", clean([]byte(e.ErrorType)), clean([]byte(e.Error)))
+	default:
+		return faultf(Refused, "the answer has no status \"success\": set prometheus.url to Prometheus itself")
 	}
 	if err := json.Unmarshal(e.Data, out); err != nil {
 		return &fault{reason: NotPrometheus, msg: "the answer has data of another shape", err: err}

@@ -1,6 +1,7 @@
 package promread_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -42,3 +43,5 @@ func times(s []sample) []int64 {
 	}
 	return t
 }
+
+func posInf() float64 { return math.Inf(1) }

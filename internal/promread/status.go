@@ -2,6 +2,7 @@ package promread
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -67,6 +68,10 @@ var (
 // errorBody is the beginning of what an error answer says, in one line.
 func errorBody(resp *http.Response) string {
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	var e envelope
+	if json.Unmarshal(b, &e) == nil && e.Error != "" {
+		return clean([]byte(e.ErrorType + ": " + e.Error))
+	}
 	return clean(tags.ReplaceAll(b, []byte(" ")))
 }
 
