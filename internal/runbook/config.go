@@ -110,6 +110,20 @@ func (r *Runbook) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*plain)(r))
 }
 
+// MarshalYAML writes the runbook without secrets; the query of its URL may hold one.
+func (r Runbook) MarshalYAML() (any, error) {
+	type plain Runbook
+	out := plain(r)
+	out.URL = r.printableURL()
+	return out, nil
+}
+
+// String returns the name: a runbook that is printed by mistake tells no secret.
+func (r Runbook) String() string { return "runbook " + r.Name }
+
+// GoString is String.
+func (r Runbook) GoString() string { return r.String() }
+
 // Matchers are Alertmanager matchers, each written as one string.
 type Matchers []*amlabels.Matcher
 

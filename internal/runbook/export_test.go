@@ -26,13 +26,15 @@ func CheckAddress(rawURL string, allow []string, addr netip.Addr) error {
 	return g.check(addr)
 }
 
-// GuardedDial dials as a runbook with these settings does.
-func GuardedDial(ctx context.Context, rawURL string, allow []string, network, address string) (net.Conn, error) {
-	g, err := newGuard(rawURL, allow)
+// Attempt makes one call of the first runbook, its host resolved by resolver.
+func Attempt(ctx context.Context, cfg Config, resolver *net.Resolver) (outcome, reason string, err error) {
+	cfg[0].guard.resolver = resolver
+	r, err := newRunner(cfg[0], clientOptions{})
 	if err != nil {
-		return nil, err
+		return "", "", err
 	}
-	return g.dial(ctx, network, address)
+	a := r.attempt(ctx, Proposal{ID: "p", Key: "k", Body: []byte("{}")}, time.Now())
+	return string(a.outcome), a.reason, nil
 }
 
 // Sign returns the headers of a signed call.

@@ -69,7 +69,8 @@ func prefixes(list ...string) []netip.Prefix {
 // URL's own host name opens loopback. Addresses of metadata services stay closed.
 type guard struct {
 	prefixes []netip.Prefix
-	loopback bool // The URL's host name is listed.
+	loopback bool          // The URL's host name is listed.
+	resolver *net.Resolver // nil: the system's.
 }
 
 func newGuard(rawURL string, allow []string) (*guard, error) {
@@ -170,7 +171,7 @@ func inside(a netip.Addr) []netip.Addr {
 
 // dial is a net.Dialer's DialContext that checks each address before its connection is made.
 func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: 10 * time.Second, Control: g.control}
+	d := net.Dialer{Timeout: 10 * time.Second, Control: g.control, Resolver: g.resolver}
 	return d.DialContext(ctx, network, address)
 }
 

@@ -147,7 +147,6 @@ func (m *Manager) begin(ctx context.Context, p Proposal, r *runner, wg *sync.Wai
 		m.mu.Lock()
 		delete(m.running, p.ID)
 		m.mu.Unlock()
-		m.nudge()
 	}
 	_, err := m.step(ctx, p.ID, "call.started", actor, func(p *Proposal) error {
 		if p.State != StateApproved {
@@ -167,8 +166,12 @@ func (m *Manager) begin(ctx context.Context, p Proposal, r *runner, wg *sync.Wai
 		return
 	}
 	wg.Go(func() {
-		defer done()
 		m.call(callCtx, p.ID, r)
+		done()
+		// Its slot is free for what waits. Not after a failure above: that is tried at the next tick.
+		if p, err := m.Get(p.ID); err == nil && p.State != StateCalling {
+			m.nudge()
+		}
 	})
 }
 
@@ -306,7 +309,7 @@ func (m *Manager) conclude(cause error, id string, r *runner, err error) {
 	p, getErr := m.Get(id)
 	switch {
 	case getErr != nil || p.State != StateCalling:
-		m.nudge()
+		// The result of the last attempt decided.
 	case errors.Is(err, errRecord):
 		// Left as it is; the next look takes it up when the disk is well again.
 	case errors.Is(cause, errTTL):
