@@ -110,8 +110,7 @@ func OpenStore(opts StoreOptions) (s *Store, aside string, err error) {
 	return s, aside, nil
 }
 
-// openBolt opens the file, checks all its pages and makes the buckets. bbolt panics on some kinds of
-// damage; a panic is an error here.
+// openBolt checks all pages of the file, opens it and makes the buckets. A panic of bbolt is an error here.
 func openBolt(path string) (db *bbolt.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -122,7 +121,7 @@ func openBolt(path string) (db *bbolt.DB, err error) {
 			db = nil
 		}
 	}()
-	if err := sizeFits(path); err != nil {
+	if err := checkFile(path); err != nil {
 		return nil, err
 	}
 	db, err = bbolt.Open(path, 0o640, &bbolt.Options{Timeout: time.Second})
@@ -132,10 +131,8 @@ func openBolt(path string) (db *bbolt.DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := check(db); err != nil {
-		return db, err
-	}
-	return db, db.Update(prepare)
+	db.MaxBatchDelay = time.Millisecond // bbolt's 10 ms are longer than the fsync that they save
+	return db, prepare(db)
 }
 
 // closeBroken closes a database that may panic again when closed.
@@ -144,20 +141,36 @@ func closeBroken(db *bbolt.DB) {
 	_ = db.Close()
 }
 
-func prepare(tx *bbolt.Tx) error {
-	for _, b := range buckets() {
-		if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
-			return err
+// prepare makes the buckets of a new file and checks the format of an old one. An old one is only read, so
+// that a full disk does not keep it from opening.
+func prepare(db *bbolt.DB) error {
+	fresh := false
+	err := db.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket([]byte(Meta))
+		if fresh = meta == nil; fresh {
+			return nil
 		}
+		for _, b := range buckets() {
+			if tx.Bucket([]byte(b)) == nil {
+				fresh = true
+			}
+		}
+		if got := meta.Get([]byte(formatKey)); len(got) != 1 || got[0] != storeFormat {
+			return fmt.Errorf("store has format %v, this release knows %d", got, storeFormat)
+		}
+		return nil
+	})
+	if err != nil || !fresh {
+		return err
 	}
-	meta := tx.Bucket([]byte(Meta))
-	switch got := meta.Get([]byte(formatKey)); {
-	case got == nil:
-		return meta.Put([]byte(formatKey), []byte{storeFormat})
-	case len(got) != 1 || got[0] != storeFormat:
-		return fmt.Errorf("store has format %v, this release knows %d", got, storeFormat)
-	}
-	return nil
+	return db.Update(func(tx *bbolt.Tx) error {
+		for _, b := range buckets() {
+			if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket([]byte(Meta)).Put([]byte(formatKey), []byte{storeFormat})
+	})
 }
 
 // Put writes one value and returns when it is on disk. Writers that come together share one transaction.
