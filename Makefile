@@ -12,7 +12,7 @@ help: ## Show this list.
 
 .PHONY: build
 build: ## Build bin/tidemark and bin/tidetool.
-	CGO_ENABLED=0 $(GO) build -trimpath -tags netgo -ldflags '$(LDFLAGS)' -o bin/ ./cmd/tidemark ./cmd/tidetool
+	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/tidemark ./cmd/tidetool
 
 .PHONY: tools
 tools: ## Find or build the real Prometheus and Alertmanager that demo and tests run.

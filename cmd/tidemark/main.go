@@ -1,0 +1,98 @@
+// Command tidemark is the sidecar: it learns what is normal from a Prometheus' history, scores what
+// arrives, turns alert storms into incidents with a cause, and hands them back to Alertmanager.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/promslog"
+	promslogflag "github.com/prometheus/common/promslog/flag"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"github.com/tidemark/tidemark/internal/app"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run parses args, runs Tidemark until a signal and returns the exit code: 0 after a clean stop,
+// 1 when it could not start or failed.
+func run(args []string) int {
+	opts, logger, err := parse(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "tidemark: error: %v, try --help\n", err)
+		return 1
+	}
+	logger.Info("Starting tidemark", "version", version.Info())
+	logger.Info("Build context", "build", version.BuildContext())
+
+	a, err := app.New(opts)
+	if err != nil {
+		logger.Error("Starting failed", "err", err)
+		return 1
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	go func() {
+		for range hup {
+			if err := a.Reload(); err != nil {
+				logger.Error("Reloading failed, the running configuration stays", "err", err)
+			}
+		}
+	}()
+	if err := a.Run(ctx); err != nil {
+		logger.Error("Stopped by a failure", "err", err)
+		return 1
+	}
+	logger.Info("Stopped")
+	return 0
+}
+
+// parse reads the command line into the options of the application and its logger.
+func parse(args []string) (app.Options, *slog.Logger, error) {
+	var opts app.Options
+	var retention string
+	cli := kingpin.New("tidemark", "Learns what is normal from your Prometheus, finds what is not, and names the cause of an alert storm on its first page.")
+	cli.Version(version.Print("tidemark"))
+	cli.HelpFlag.Short('h')
+	cli.Flag("config.file", "Configuration file. Not needed when --prometheus.url is given.").StringVar(&opts.ConfigFile)
+	cli.Flag("config.auto-reload-interval", "How often to look whether the configuration file changed, and reload it if so; 0s turns it off.").Default("30s").DurationVar(&opts.AutoReload)
+	cli.Flag("prometheus.url", "Prometheus to read, for a start without a configuration file.").StringVar(&opts.PrometheusURL)
+	cli.Flag("alertmanager.url", "Alertmanager to hand incidents to, for a start without a configuration file (repeatable).").StringsVar(&opts.AlertmanagerURLs)
+	cli.Flag("storage.path", "Folder for everything that must survive a restart.").Default("data/").StringVar(&opts.StoragePath)
+	cli.Flag("data.retention", "How long to keep ended incidents.").Default("400d").StringVar(&retention)
+	opts.Web = kingpinflag.AddFlags(cli, ":9099")
+	cli.Flag("web.external-url", "URL under which Tidemark is reachable from outside; links in incidents start with it.").URLVar(&opts.ExternalURL)
+	cli.Flag("web.route-prefix", "Prefix of all pages and endpoints (default: the path of --web.external-url).").StringVar(&opts.RoutePrefix)
+	cli.Flag("web.enable-lifecycle", "Serve POST /-/reload and POST /-/quit.").BoolVar(&opts.EnableLifecycle)
+	cli.Flag("web.max-connections", "How many connections may be open at once.").Default("512").IntVar(&opts.MaxConnections)
+	cli.Flag("web.read-timeout", "How long a request may take to arrive.").Default("1m").DurationVar(&opts.ReadTimeout)
+	logConfig := promslog.Config{}
+	promslogflag.AddFlags(cli, &logConfig)
+	if _, err := cli.Parse(args); err != nil {
+		return opts, nil, err
+	}
+	keep, err := model.ParseDuration(retention)
+	if err != nil {
+		return opts, nil, fmt.Errorf("--data.retention: %w", err)
+	}
+	if opts.ExternalURL == nil {
+		opts.ExternalURL = &url.URL{}
+	}
+	opts.Retention = keep
+	opts.Logger = promslog.New(&logConfig)
+	return opts, opts.Logger, nil
+}

@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/tidemark/tidemark/correlate"
+)
+
+// changeSource is one kind of change that metrics show, as an instant query whose samples are the
+// things that changed within the window. The metrics are those of the table in the research on
+// change events: process_start_time_seconds of every client library, *_build_info, and
+// kube-state-metrics.
+type changeSource struct {
+	kind string
+	// expr has one %s: the window. The sample's value is the Unix time of the change, or 0 when it
+	// is only known to lie inside the window.
+	expr string
+	// text says what changed, from the sample's labels.
+	text func(m model.Metric) string
+}
+
+// changeSources is every kind of change that is read from metrics: one row each.
+var changeSources = []changeSource{
+	{
+		"restart", `max by (job, instance, service, namespace, pod, node, tier) (process_start_time_seconds) > time() - %s and max by (job, instance, service, namespace, pod, node, tier) (process_start_time_seconds offset %[1]ss)`,
+		func(m model.Metric) string { return "the process of " + named(m) + " was started anew" },
+	},
+	{
+		"deploy", `0 * max by (job, instance, service, namespace, pod, version, revision, tier) ({__name__=~".+_build_info"}) unless max by (job, instance, service, namespace, pod, version, revision, tier) ({__name__=~".+_build_info"} offset %[1]ss) and on (job, instance) max by (job, instance) ({__name__=~".+_build_info"} offset %[1]ss)`,
+		func(m model.Metric) string { return named(m) + " runs version " + versionOf(m) + " now" },
+	},
+	{
+		"deploy", `0 * max by (namespace, deployment) (changes(kube_deployment_status_observed_generation[%ss]) > 0)`,
+		func(m model.Metric) string { return "the specification of deployment " + named(m) + " changed" },
+	},
+	{
+		"deploy", `0 * max by (namespace, statefulset) (changes(kube_statefulset_status_observed_generation[%ss]) > 0)`,
+		func(m model.Metric) string { return "the specification of statefulset " + named(m) + " changed" },
+	},
+	{
+		"scale", `0 * max by (namespace, deployment) (changes(kube_deployment_spec_replicas[%ss]) > 0)`,
+		func(m model.Metric) string { return "deployment " + named(m) + " was scaled" },
+	},
+	{
+		"node", `0 * max by (node) (changes(kube_node_spec_unschedulable[%ss]) > 0)`,
+		func(m model.Metric) string { return "node " + named(m) + " was cordoned or uncordoned" },
+	},
+	{
+		"restart", `0 * max by (namespace, pod, container) (increase(kube_pod_container_status_restarts_total[%ss]) > 0)`,
+		func(m model.Metric) string { return "a container of pod " + named(m) + " was restarted" },
+	},
+	{
+		"config", `0 * max by (namespace, configmap) (changes(kube_configmap_metadata_resource_version[%ss]) > 0)`,
+		func(m model.Metric) string { return "config map " + named(m) + " was edited" },
+	},
+}
+
+// named is what a change is about, by its most telling label.
+func named(m model.Metric) string {
+	for _, l := range []model.LabelName{"deployment", "statefulset", "configmap", "pod", "service", "node", "instance", "job"} {
+		if v := m[l]; v != "" {
+			if ns := m["namespace"]; ns != "" {
+				return string(ns) + "/" + string(v)
+			}
+			return string(v)
+		}
+	}
+	return m.String()
+}
+
+func versionOf(m model.Metric) string {
+	if v := m["version"]; v != "" {
+		return string(v)
+	}
+	return string(m["revision"])
+}
+
+// querier runs instant queries; promread.Client satisfies it.
+type querier interface {
+	Query(ctx context.Context, expr string, at time.Time) (model.Vector, error)
+}
+
+// changeWatch finds change events in metrics. Each is told once.
+type changeWatch struct {
+	logger *slog.Logger
+	query  querier
+	now    func() time.Time
+	tell   func(now time.Time, c correlate.Change)
+	// window is how far back each look reaches, at least twice the time between looks.
+	window time.Duration
+	seen   map[string]time.Time
+}
+
+// look runs every query once.
+func (w *changeWatch) look(ctx context.Context) error {
+	now := w.now()
+	var errs []error
+	for i, src := range changeSources {
+		expr := fmt.Sprintf(src.expr, fmt.Sprint(int(w.window.Seconds())))
+		vector, err := w.query.Query(ctx, expr, now)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("look for %s changes: %w", src.kind, err))
+			continue
+		}
+		sort.Slice(vector, func(a, b int) bool { return vector[a].Metric.String() < vector[b].Metric.String() })
+		for _, s := range vector {
+			w.note(now, i, s)
+		}
+	}
+	for k, at := range w.seen {
+		if now.Sub(at) > 4*w.window {
+			delete(w.seen, k)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (w *changeWatch) note(now time.Time, row int, s *model.Sample) {
+	src := changeSources[row]
+	at := now
+	key := fmt.Sprintf("%d %s", row, s.Metric)
+	if v := float64(s.Value); v > 1 {
+		at = time.UnixMilli(int64(v * 1000)).UTC()
+		key += fmt.Sprint(int64(v))
+	}
+	_, known := w.seen[key]
+	w.seen[key] = now
+	if known {
+		return
+	}
+	ls := model.LabelSet{}
+	for name, v := range s.Metric {
+		if v != "" && name != model.MetricNameLabel {
+			ls[name] = v
+		}
+	}
+	text := src.text(s.Metric)
+	w.tell(now, correlate.Change{Time: at, Kind: src.kind, Labels: ls, Text: strings.TrimSpace(text), Source: "metrics"})
+}

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/correlate/topology"
+	"github.com/tidemark/tidemark/rules"
+)
+
+// namesWindow is how far back a metric name counts as existing.
+const namesWindow = time.Hour
+
+// discover says what to watch: the watches of the configuration, then what the rules and the metric
+// names of Prometheus show. What a server without these APIs does not tell is left out.
+func (s *session) discover(ctx context.Context) ([]rules.Watch, error) {
+	groups, err := s.prom.Rules(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the rules of Prometheus: %w", err)
+	}
+	durations := rules.DurationsOf(groups)
+	s.holds.Store(&durations)
+	now := s.app.now()
+	names, err := s.prom.LabelValues(ctx, labels.MetricName, "", now.Add(-namesWindow), now)
+	if err != nil {
+		return nil, fmt.Errorf("read the metric names of Prometheus: %w", err)
+	}
+	found, err := rules.Discover(groups, names, s.cfg.Discover, s.cfg.Watches)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]rules.Watch, 0, len(s.cfg.Watches)+len(found.Watches))
+	for _, w := range s.cfg.Watches {
+		if w.Interval == 0 {
+			w.Interval = s.cfg.Discover.Interval
+		}
+		out = append(out, w)
+	}
+	out = append(out, found.Watches...)
+	if found.Dropped > 0 {
+		s.logger.Warn("More to watch than discover.max_watches allows", "left_out", found.Dropped)
+	}
+	for _, sk := range found.Skipped {
+		s.logger.Debug("A rule gives nothing to watch", "alert", sk.Alert, "expr", sk.Expr, "reason", sk.Reason)
+	}
+	return out, nil
+}
+
+// holdOf is the `for:` of the rule that made an alert with these labels.
+func (s *session) holdOf(ls model.LabelSet) (time.Duration, bool) {
+	holds := s.holds.Load()
+	if holds == nil {
+		return 0, false
+	}
+	if len(ls[model.AlertNameLabel]) == 0 {
+		return 0, false
+	}
+	return holds.ForAlert(toLabels(ls)), true
+}
+
+// seriesOptions are what a watch says to the baselines.
+func seriesOptions(w rules.Watch) baseline.SeriesOptions {
+	o := baseline.SeriesOptions{Limit: w.Limit, GroupBy: w.GroupBy}
+	switch w.Direction {
+	case rules.Up:
+		o.Direction = baseline.Up
+	case rules.Down:
+		o.Direction = baseline.Down
+	}
+	return o
+}
+
+// instant runs the topology's queries.
+type instant struct{ query querier }
+
+// Instant implements topology.Querier.
+func (i instant) Instant(ctx context.Context, expr string, at time.Time) ([]topology.Sample, error) {
+	vector, err := i.query.Query(ctx, expr, at)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]topology.Sample, 0, len(vector))
+	for _, s := range vector {
+		out = append(out, topology.Sample{Labels: toLabels(model.LabelSet(s.Metric)), Value: float64(s.Value)})
+	}
+	return out, nil
+}
+
+func toLabels(set model.LabelSet) labels.Labels {
+	b := labels.NewScratchBuilder(len(set))
+	for k, v := range set {
+		b.Add(string(k), string(v))
+	}
+	b.Sort()
+	return b.Labels()
+}
+
+// refreshTopology asks every source for its edges.
+func (s *session) refreshTopology(ctx context.Context) error {
+	now := s.app.now()
+	err := topology.Refresh(ctx, s.graph, instant{s.prom}, s.sources, now)
+	s.graph.Expire(now)
+	return err
+}

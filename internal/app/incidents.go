@@ -1,0 +1,472 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/common/model"
+
+	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/internal/notify"
+	"github.com/tidemark/tidemark/internal/runbook"
+	"github.com/tidemark/tidemark/internal/state"
+)
+
+// Names of the alerts that Tidemark posts; the contract with the shipped Alertmanager routes.
+const (
+	incidentAlert = "TidemarkIncident"
+	pathLabel     = "path"
+	pathDirect    = "direct"
+	pathCorrelate = "correlate"
+)
+
+// incidents drives the correlation: what comes in goes to the engine, what the engine says goes to
+// Alertmanager, to the runbooks and to the store.
+type incidents struct {
+	s        *session
+	logger   *slog.Logger
+	now      func() time.Time
+	engine   *correlate.Engine
+	evidence *evidence
+	wake     chan struct{}
+	metrics  incidentMetrics
+
+	mu      sync.Mutex
+	firing  map[model.Fingerprint]struct{}
+	removed map[string]correlate.Incident // Ended ones of earlier runs, from the store.
+}
+
+type incidentMetrics struct {
+	received, dropped prometheus.Counter
+	opened            prometheus.Counter
+	firstPage         prometheus.Histogram
+}
+
+func newIncidents(s *session) (*incidents, error) {
+	i := &incidents{
+		s: s, logger: s.logger.With("component", "correlate"), now: s.app.now, wake: make(chan struct{}, 1),
+		firing: map[model.Fingerprint]struct{}{}, removed: map[string]correlate.Incident{},
+	}
+	i.evidence = newEvidence(s, i.nudge)
+	i.engine = correlate.NewEngine(s.cfg.Correlate, correlate.Deps{
+		Logger: i.logger, Topology: s.graph, Rules: s.holdOf, Evidence: i.evidence,
+	})
+	f := promauto.With(s.registry)
+	i.metrics = incidentMetrics{
+		received: f.NewCounter(prometheus.CounterOpts{Name: "tidemark_alerts_received_total", Help: "Alerts taken in, repeats left out."}),
+		dropped:  f.NewCounter(prometheus.CounterOpts{Name: "tidemark_alerts_direct_total", Help: "Direct copies of alerts that were left to the pager."}),
+		opened:   f.NewCounter(prometheus.CounterOpts{Name: "tidemark_incidents_total", Help: "Incidents opened."}),
+		firstPage: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "tidemark_incident_first_post_seconds", Help: "Time from the first alert of an incident to its first post.",
+			Buckets: []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600},
+		}),
+	}
+	s.registry.MustRegister(&incidentCollector{i})
+	return i, nil
+}
+
+// nudge asks for a step soon. It never waits.
+func (i *incidents) nudge() {
+	select {
+	case i.wake <- struct{}{}:
+	default:
+	}
+}
+
+// alerts takes in what the webhook brought.
+func (i *incidents) alerts(as []*model.Alert) {
+	now := i.now()
+	kept := make([]*model.Alert, 0, len(as))
+	for _, a := range as {
+		if a.Labels[pathLabel] == pathDirect {
+			i.metrics.dropped.Inc()
+			continue
+		}
+		kept = append(kept, a)
+	}
+	i.metrics.received.Add(float64(len(kept)))
+	i.mu.Lock()
+	for _, a := range kept {
+		if fp := a.Labels.Fingerprint(); a.ResolvedAt(now) {
+			delete(i.firing, fp)
+		} else {
+			i.firing[fp] = struct{}{}
+		}
+	}
+	i.mu.Unlock()
+	i.engine.Alerts(now, kept)
+	i.nudge()
+}
+
+// known are the fingerprints that are believed to fire.
+func (i *incidents) known() []model.Fingerprint {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	out := make([]model.Fingerprint, 0, len(i.firing))
+	for fp := range i.firing {
+		out = append(out, fp)
+	}
+	return out
+}
+
+// reconciled takes in what the Alertmanagers say fires now, and ends what they no longer have: a
+// silenced alert's end is told to no webhook.
+func (i *incidents) reconciled(_ context.Context, active []*model.Alert, gone []model.Fingerprint) {
+	now := i.now()
+	known := map[model.Fingerprint]bool{}
+	for _, fp := range i.known() {
+		known[fp] = true
+	}
+	var news []*model.Alert
+	for _, a := range active {
+		own := a.Labels[model.AlertNameLabel] == incidentAlert || a.Labels[model.AlertNameLabel] == "TidemarkAlive"
+		routed := a.Labels[pathLabel] == pathCorrelate
+		// Only alerts that are routed here count: another route's alerts are somebody else's.
+		if own || !routed || known[a.Labels.Fingerprint()] {
+			continue
+		}
+		news = append(news, a)
+	}
+	if len(news) > 0 {
+		i.logger.Info("Alertmanager has alerts that no webhook brought", "alerts", len(news))
+		i.alerts(news)
+	}
+	if len(gone) == 0 {
+		return
+	}
+	ended := map[model.Fingerprint]bool{}
+	for _, fp := range gone {
+		ended[fp] = true
+	}
+	var ends []*model.Alert
+	for _, inc := range i.engine.Incidents() {
+		for _, m := range inc.Alerts {
+			if m.Status == correlate.StateFiring && ended[m.Labels.Fingerprint()] {
+				ends = append(ends, &model.Alert{Labels: m.Labels, Annotations: m.Annotations, StartsAt: m.StartsAt, EndsAt: now})
+			}
+		}
+	}
+	i.logger.Info("Alerts ended without a word to the webhook", "alerts", len(ends))
+	i.alerts(ends)
+	i.mu.Lock()
+	for _, fp := range gone {
+		delete(i.firing, fp)
+	}
+	i.mu.Unlock()
+}
+
+// change takes in a change event.
+func (i *incidents) change(now time.Time, c correlate.Change) {
+	i.engine.Change(now, c)
+	i.logger.Debug("Change", "kind", c.Kind, "text", c.Text)
+	i.nudge()
+}
+
+// anomaly takes in what a series' baseline says.
+func (i *incidents) anomaly(now time.Time, e *entry) {
+	sc := e.series.Last()
+	a := correlate.Anomaly{
+		Watch: e.watch.Name, Labels: e.labelSet(), Kind: string(sc.Kind), Score: sc.Raw,
+		Since: time.UnixMilli(sc.Since).UTC(), Active: sc.Active, Text: e.series.Explain().Text,
+		Query: e.query(), Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper,
+	}
+	if !sc.Active || sc.Since == 0 {
+		prev := e.anomalySince
+		if prev == 0 {
+			return
+		}
+		a.Kind, a.Since, a.Until, a.Active = e.anomalyKind, time.UnixMilli(prev).UTC(), time.UnixMilli(sc.Time).UTC(), false
+		e.anomalySince = 0
+	} else {
+		if e.anomalySince == 0 {
+			e.anomalySince, e.anomalyKind = sc.Since, string(sc.Kind)
+		}
+		// One anomaly keeps the kind it began with: it is the same one for the correlation.
+		a.Kind, a.Since = e.anomalyKind, time.UnixMilli(e.anomalySince).UTC()
+	}
+	i.engine.Anomaly(now, a)
+	i.nudge()
+}
+
+// Run steps the engine when something came in, when it asks for it, and at least every ten seconds.
+func (i *incidents) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-i.wake:
+		case <-timer.C:
+		}
+		now := i.now()
+		if next := i.engine.NextStep(now); next.IsZero() || !next.After(now) {
+			i.step(ctx, now)
+		}
+		wait := 10 * time.Second
+		if next := i.engine.NextStep(i.now()); !next.IsZero() {
+			wait = min(wait, max(next.Sub(i.now()), 10*time.Millisecond))
+		}
+		timer.Reset(wait)
+	}
+}
+
+// step takes one step and carries out what came of it.
+func (i *incidents) step(ctx context.Context, now time.Time) {
+	for _, ev := range i.engine.Step(now) {
+		i.handle(ctx, now, ev)
+	}
+	i.s.app.stages.done("correlate", nil)
+}
+
+func (i *incidents) handle(ctx context.Context, now time.Time, ev correlate.Event) {
+	inc := ev.Incident
+	switch ev.Type {
+	case correlate.EventOpened:
+		i.metrics.opened.Inc()
+		i.metrics.firstPage.Observe(max(now.Sub(inc.FirstAlert).Seconds(), 0))
+		i.logger.Info("Incident", "incident", inc.ID, "title", inc.Title, "alerts", len(inc.Alerts), "cause", causeText(&inc))
+	case correlate.EventRevised:
+		i.logger.Info("Incident has another cause", "incident", inc.ID, "revision", inc.Revision, "cause", causeText(&inc))
+	case correlate.EventResolved:
+		i.logger.Info("Incident ended", "incident", inc.ID, "alerts", len(inc.Alerts))
+	}
+	if ev.Type == correlate.EventResolved {
+		i.s.notifier.Resolve(inc.ID)
+	} else {
+		i.s.app.runbooks.Propose(i.forRunbook(&inc))
+		i.s.notifier.Set(inc.ID, i.post(&inc))
+	}
+	if ev.Type == correlate.EventResolved {
+		i.s.app.runbooks.Propose(i.forRunbook(&inc))
+	}
+	if err := i.keep(ctx, &inc); err != nil {
+		i.logger.Error("Keeping an incident failed; it stays in memory", "incident", inc.ID, "err", err)
+	}
+}
+
+func (i *incidents) keep(ctx context.Context, inc *correlate.Incident) error {
+	data, err := json.Marshal(inc)
+	if err != nil {
+		return err
+	}
+	return i.s.app.store.Put(ctx, state.Incidents, inc.ID, data)
+}
+
+// causeText names the first cause, or says that there is no clear one.
+func causeText(inc *correlate.Incident) string {
+	if inc.NoClearCause || len(inc.Causes) == 0 {
+		return "no clear cause"
+	}
+	c := inc.Causes[0]
+	return strings.TrimSpace(c.Entity.Name + " " + c.Resource)
+}
+
+// post is the incident as an Alertmanager alert. Its labels may not change while it lives; what
+// people read stands in the annotations.
+func (i *incidents) post(inc *correlate.Incident) notify.Alert {
+	a := notify.Alert{
+		Labels:       model.LabelSet{model.AlertNameLabel: incidentAlert, "incident": model.LabelValue(inc.ID), "severity": model.LabelValue(cmp.Or(i.firstSeverity(inc), "warning"))},
+		StartsAt:     inc.FirstAlert,
+		GeneratorURL: i.s.app.externalURL() + "/incidents/" + inc.ID,
+	}
+	for k, v := range i.firstShared(inc) {
+		if _, taken := a.Labels[k]; !taken && k != pathLabel {
+			a.Labels[k] = v
+		}
+	}
+	confidence := "no clear cause"
+	if len(inc.Causes) > 0 && !inc.NoClearCause {
+		confidence = fmt.Sprintf("%.2f", inc.Causes[0].Confidence)
+	}
+	action := inc.Action
+	if action == "" {
+		action = i.s.app.actionOf(inc.ID)
+	}
+	a.Annotations = model.LabelSet{
+		"summary":     model.LabelValue(inc.Summary),
+		"title":       model.LabelValue(inc.Title),
+		"description": model.LabelValue(describe(inc)),
+		"cause":       model.LabelValue(causeText(inc)),
+		"confidence":  model.LabelValue(confidence),
+		"evidence":    model.LabelValue(evidenceText(inc)),
+		"affected":    model.LabelValue(affectedText(inc)),
+		"action":      model.LabelValue(action),
+		"runbook_url": model.LabelValue(inc.RunbookURL),
+		"dashboard":   model.LabelValue(a.GeneratorURL),
+		"alerts":      model.LabelValue(fmt.Sprint(len(inc.Alerts))),
+	}
+	for k, v := range a.Annotations {
+		if v == "" {
+			delete(a.Annotations, k)
+		}
+	}
+	return a
+}
+
+// firstSeverity and firstShared are what the incident was posted with first: the labels of a post
+// are its identity, so a later and worse member must not change them.
+func (i *incidents) firstSeverity(inc *correlate.Incident) string {
+	if l, ok := i.posted(inc.ID); ok {
+		return string(l["severity"])
+	}
+	return inc.Severity
+}
+
+func (i *incidents) firstShared(inc *correlate.Incident) model.LabelSet {
+	if l, ok := i.posted(inc.ID); ok {
+		return l
+	}
+	return inc.Shared
+}
+
+func (i *incidents) posted(id string) (model.LabelSet, bool) {
+	for _, saved := range i.s.notifier.State() {
+		if saved.Key == id && saved.EndedAt.IsZero() {
+			return saved.Alert.Labels, true
+		}
+	}
+	return nil, false
+}
+
+// describe is the incident in a few sentences.
+func describe(inc *correlate.Incident) string {
+	var b strings.Builder
+	b.WriteString(inc.Summary)
+	if len(inc.Causes) > 0 {
+		c := inc.Causes[0]
+		if inc.NoClearCause {
+			fmt.Fprintf(&b, " There is no clear cause; the first candidate is %s at %.0f %%.", strings.TrimSpace(c.Entity.Name+" "+c.Resource), 100*c.Confidence)
+		}
+		if len(inc.Causes) > 1 {
+			n := inc.Causes[1]
+			fmt.Fprintf(&b, " Next: %s at %.0f %%.", strings.TrimSpace(n.Entity.Name+" "+n.Resource), 100*n.Confidence)
+		}
+	}
+	fmt.Fprintf(&b, " %d alerts since %s.", len(inc.Alerts), inc.FirstAlert.UTC().Format("15:04:05 UTC"))
+	return b.String()
+}
+
+// maxEvidence is how many sentences of evidence a page carries.
+const maxEvidence = 5
+
+func evidenceText(inc *correlate.Incident) string {
+	if len(inc.Causes) == 0 {
+		return ""
+	}
+	var lines []string
+	for _, e := range inc.Causes[0].Evidence {
+		sign := "+ "
+		if !e.For {
+			sign = "- "
+		}
+		lines = append(lines, sign+e.Text)
+		if len(lines) == maxEvidence {
+			break
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func affectedText(inc *correlate.Incident) string {
+	parts := make([]string, 0, len(inc.Affected))
+	for _, c := range inc.Affected {
+		parts = append(parts, fmt.Sprintf("%d %s", c.N, c.Noun))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// forRunbook is what a runbook may know of the incident.
+func (i *incidents) forRunbook(inc *correlate.Incident) runbook.Incident {
+	out := runbook.Incident{
+		ID: inc.ID, Severity: inc.Severity, Summary: inc.Summary, Labels: inc.Shared,
+		StartsAt: inc.Start, DataTime: i.now(), Resolved: inc.State == correlate.StateResolved,
+	}
+	if len(inc.Causes) > 0 && !inc.NoClearCause {
+		c := inc.Causes[0]
+		out.Cause, out.CauseKind, out.Confidence, out.Resource = c.Entity.Name, cmp.Or(c.Resource, c.Entity.Kind), c.Confidence, c.Resource
+	}
+	names := map[string]bool{}
+	for _, m := range inc.Alerts {
+		names[string(m.Labels[model.AlertNameLabel])] = true
+	}
+	for n := range names {
+		out.Alertnames = append(out.Alertnames, n)
+	}
+	slices.Sort(out.Alertnames)
+	for _, c := range inc.Affected {
+		out.Affected = append(out.Affected, c.Names...)
+	}
+	for _, a := range inc.Anomalies {
+		if a.Active {
+			out.Anomalies++
+		}
+	}
+	return out
+}
+
+// all are the incidents in memory and the ended ones that the store keeps, firing first, newest
+// first.
+func (i *incidents) all() []correlate.Incident {
+	out := i.engine.Incidents()
+	have := map[string]bool{}
+	for _, inc := range out {
+		have[inc.ID] = true
+	}
+	i.mu.Lock()
+	for id, inc := range i.removed {
+		if !have[id] {
+			out = append(out, inc)
+		}
+	}
+	i.mu.Unlock()
+	slices.SortStableFunc(out, func(a, b correlate.Incident) int {
+		return cmp.Or(strings.Compare(a.State, b.State), b.Start.Compare(a.Start), strings.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+func (i *incidents) one(id string) (correlate.Incident, bool) {
+	if inc, ok := i.engine.Incident(id); ok {
+		return inc, true
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	inc, ok := i.removed[id]
+	return inc, ok
+}
+
+// incidentCollector exports the incidents.
+type incidentCollector struct{ i *incidents }
+
+var (
+	incidentInfo = prometheus.NewDesc("tidemark_incident_info", "1 for each incident that is kept in memory.", []string{"incident", "severity", "cause", "state"}, nil)
+	incidentNum  = prometheus.NewDesc("tidemark_incidents", "Incidents by state.", []string{"state"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *incidentCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- incidentInfo
+	ch <- incidentNum
+}
+
+// Collect implements prometheus.Collector.
+func (c *incidentCollector) Collect(ch chan<- prometheus.Metric) {
+	count := map[string]int{correlate.StateFiring: 0, correlate.StateResolved: 0}
+	for _, inc := range c.i.engine.Incidents() {
+		count[inc.State]++
+		ch <- prometheus.MustNewConstMetric(incidentInfo, prometheus.GaugeValue, 1, inc.ID, inc.Severity, causeText(&inc), inc.State)
+	}
+	for s, n := range count {
+		ch <- prometheus.MustNewConstMetric(incidentNum, prometheus.GaugeValue, float64(n), s)
+	}
+}

@@ -1,0 +1,169 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/version"
+
+	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/internal/export"
+	"github.com/tidemark/tidemark/internal/runbook"
+	"github.com/tidemark/tidemark/internal/state"
+	"github.com/tidemark/tidemark/internal/web"
+)
+
+// pages is what the pages and the API show of a session; it implements web.Data.
+type pages struct{ s *session }
+
+func (p *pages) Incidents() []correlate.Incident { return p.s.incidents.all() }
+
+func (p *pages) Incident(id string) (correlate.Incident, bool) { return p.s.incidents.one(id) }
+
+func (p *pages) Proposals(incident string) []web.Proposal {
+	var out []web.Proposal
+	for _, pr := range p.s.app.runbooks.List() {
+		if pr.Incident.ID != incident {
+			continue
+		}
+		detail := pr.Reason
+		for _, s := range []string{pr.Problem, pr.Waiting} {
+			if s != "" {
+				detail = strings.TrimSpace(detail + " " + s)
+			}
+		}
+		out = append(out, web.Proposal{
+			ID: pr.ID, Runbook: pr.Runbook, Description: p.describe(pr.Runbook), Mode: string(pr.Mode), State: string(pr.State), Detail: detail,
+			CanApprove: pr.Mode == runbook.ModeApprove && (pr.State == runbook.StateSuggested || pr.State == runbook.StateUnknown) && pr.Problem == "",
+		})
+	}
+	return out
+}
+
+func (p *pages) describe(name string) string {
+	for _, r := range p.s.cfg.Runbooks {
+		if r.Name == name {
+			return r.Description
+		}
+	}
+	return ""
+}
+
+func (p *pages) Series(f web.SeriesFilter) (rows []web.SeriesRow, total int) {
+	words := strings.Fields(strings.ToLower(f.Query))
+	for _, e := range p.s.scorer.all() {
+		sc := e.series.Last()
+		if f.OnlyAnomalous && !sc.Active || f.Watch != "" && e.watch.Name != f.Watch {
+			continue
+		}
+		text := strings.ToLower(e.watch.Name + " " + e.key)
+		if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+			continue
+		}
+		total++
+		if len(rows) < f.Limit {
+			rows = append(rows, e.row())
+		}
+	}
+	return rows, total
+}
+
+// row is the series as a line of a table.
+func (e *entry) row() web.SeriesRow {
+	var x export.Series
+	e.fill(&x)
+	sc := e.series.Last()
+	return web.SeriesRow{
+		Watch: e.watch.Name, Labels: e.key, Time: sc.Time, Value: web.Finite(x.Observed), Expected: web.Finite(x.Expected),
+		Lower: web.Finite(x.Lower), Upper: web.Finite(x.Upper), Score: web.Finite(x.Score), Active: sc.Active,
+		Kind: string(sc.Kind), Detector: sc.Detector, State: sc.State.String(),
+	}
+}
+
+func (p *pages) SeriesDetail(watch, labels string) (web.SeriesDetail, bool) {
+	e, ok := p.s.scorer.find(watch, labels)
+	if !ok {
+		return web.SeriesDetail{}, false
+	}
+	d := web.SeriesDetail{SeriesRow: e.row(), Expr: e.query(), Explanation: e.series.Explain().Text, Points: e.recentPoints()}
+	for _, h := range horizons {
+		f := e.series.Forecast(h.ahead)
+		d.Forecasts = append(d.Forecasts, web.ForecastRow{Horizon: h.name, Expected: f.Expected, Lower: f.Lower, Upper: f.Upper})
+	}
+	d.Profile, d.Season = e.profile()
+	return d, true
+}
+
+func (p *pages) Topology() []web.Edge {
+	var out []web.Edge
+	for _, e := range p.s.graph.Edges(p.s.app.now()) {
+		out = append(out, web.Edge{
+			From: e.From.Name, To: e.To.Name, Kind: string(e.Kind), Source: e.Source,
+			Confidence: e.Confidence, FirstSeen: e.FirstSeen, LastSeen: e.LastSeen,
+		})
+	}
+	return out
+}
+
+func (p *pages) Status() web.Status {
+	a := p.s.app
+	st := web.Status{
+		Ready: p.s.scorer.learned.Load(), Since: a.since, Version: version.Version, Series: p.s.scorer.Len(),
+		Progress: p.s.scorer.progress(), Watches: p.s.scorer.status(), Config: p.s.cfg.String(), ConfigLoaded: a.loaded,
+	}
+	err := a.stages.Healthy()
+	st.Healthy = err == nil
+	if err != nil {
+		st.Problem = err.Error()
+	}
+	if msg := a.lastErr.Load(); msg != nil {
+		st.ConfigError = *msg
+	}
+	for _, s := range a.stages.status() {
+		st.Stages = append(st.Stages, web.StageStatus{Name: s.Name, Lag: s.Lag.Round(time.Second).String(), Limit: s.Limit.String(), Error: s.Error})
+	}
+	return st
+}
+
+// feedback is what people said of an incident's cause, as the store keeps it.
+type feedback struct {
+	Incident string    `json:"incident"`
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
+	Right    bool      `json:"right"`
+	Cause    string    `json:"cause"`
+}
+
+func (p *pages) Feedback(incident, by string, right bool, cause string) error {
+	inc, ok := p.s.incidents.one(incident)
+	if !ok {
+		return errors.New("there is no incident " + incident)
+	}
+	if right && cause == "" {
+		cause = causeText(&inc)
+	}
+	data, err := json.Marshal(feedback{incident, by, p.s.app.now().UTC(), right, cause})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return p.s.app.store.Put(ctx, state.Feedback, incident, data)
+}
+
+func (p *pages) Verdict(r *http.Request, proposal, by string, approve bool) error {
+	var err error
+	if approve {
+		_, err = p.s.app.runbooks.Approve(r.Context(), proposal, by)
+	} else {
+		_, err = p.s.app.runbooks.Reject(r.Context(), proposal, by)
+	}
+	return err
+}
+
+func (p *pages) Similar(string) []web.Similar { return nil }

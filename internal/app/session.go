@@ -1,0 +1,233 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/correlate/topology"
+	"github.com/tidemark/tidemark/internal/access"
+	"github.com/tidemark/tidemark/internal/config"
+	"github.com/tidemark/tidemark/internal/export"
+	"github.com/tidemark/tidemark/internal/notify"
+	"github.com/tidemark/tidemark/internal/promread"
+	"github.com/tidemark/tidemark/internal/web"
+	"github.com/tidemark/tidemark/rules"
+)
+
+// session is everything that depends on the configuration, from its loading to the next. Its parts
+// stand in flow order.
+type session struct {
+	app      *App
+	cfg      *config.Config
+	logger   *slog.Logger
+	registry *prometheus.Registry
+
+	prom       *promread.Client
+	engine     *baseline.Engine
+	scorer     *scorer
+	exporter   *export.Exporter
+	graph      *topology.Graph
+	sources    []topology.Source
+	holds      atomic.Pointer[rules.Durations]
+	changes    *changeWatch
+	lines      *lines
+	incidents  *incidents
+	notifier   *notify.Notifier
+	reconciler *notify.Reconciler
+	access     *access.Table
+	handler    http.Handler
+
+	cancel context.CancelFunc
+	done   chan error
+	once   sync.Once
+}
+
+// newSession builds all parts of a configuration; it starts nothing and changes nothing that runs.
+func (a *App) newSession(cfg *config.Config) (*session, error) {
+	s := &session{app: a, cfg: cfg, logger: a.logger, registry: prometheus.NewRegistry(), done: make(chan error, 1)}
+	var err error
+	if s.prom, err = promread.New(cfg.Prometheus, a.logger.With("component", "read"), s.registry); err != nil {
+		return nil, err
+	}
+	verified, err := access.VerifiedUsers(*a.opts.Web.WebConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	if s.access, err = access.New(cfg.Roles, verified); err != nil {
+		return nil, err
+	}
+	if s.engine, err = baseline.NewEngine(cfg.Baseline, a.logger.With("component", "baseline")); err != nil {
+		return nil, err
+	}
+	s.graph = topology.NewGraph(cfg.Topology.Options())
+	s.sources = cfg.Topology.Sources()
+	s.registry.MustRegister(topology.NewCollector(s.graph, a.now))
+	s.lines = newLines(s.registry)
+	if s.incidents, err = newIncidents(s); err != nil {
+		return nil, err
+	}
+	if s.notifier, err = notify.New(notify.Options{
+		Alertmanagers: cfg.Alertmanagers, Healthy: a.stages.Healthy,
+		Logger: a.logger.With("component", "notify"), Registerer: s.registry, Clock: a.now,
+	}); err != nil {
+		return nil, err
+	}
+	if s.reconciler, err = notify.NewReconciler(notify.ReconcilerOptions{
+		Alertmanagers: cfg.Alertmanagers, Known: s.incidents.known, Sink: s.incidents.reconciled,
+		Logger: a.logger.With("component", "reconcile"), Registerer: s.registry, Clock: a.now,
+	}); err != nil {
+		return nil, err
+	}
+	s.changes = &changeWatch{
+		logger: a.logger.With("component", "changes"), query: s.prom, now: a.now,
+		tell: s.incidents.change, window: 2 * changeInterval, seen: map[string]time.Time{},
+	}
+	s.scorer = newScorer(a.logger, s.registry, s.prom, s.engine, time.Duration(cfg.Baseline.History), s.discover, a.now, a.stages, s.incidents.anomaly)
+	s.exporter = export.New(cfg.Export, s.scorer)
+	s.handler, err = s.routes()
+	return s, err
+}
+
+// Intervals of the loops that look at Prometheus.
+const (
+	changeInterval   = 30 * time.Second
+	saveInterval     = time.Minute
+	baselineInterval = 10 * time.Minute
+)
+
+// restore takes over the state of the session before, or of the last run when old is nil.
+func (s *session) restore(old *session) error {
+	if old != nil && reflect.DeepEqual(old.cfg.Baseline, s.cfg.Baseline) {
+		s.engine, s.scorer.engine = old.engine, old.engine
+		s.scorer.adopt(old.scorer)
+	} else if old == nil {
+		s.loadBaselines()
+	}
+	if old != nil {
+		s.notifier.Restore(old.notifier.State())
+		data, err := old.incidents.engine.Snapshot()
+		if err != nil {
+			return err
+		}
+		s.incidents.removed = old.incidents.removed
+		return s.incidents.engine.Restore(data)
+	}
+	return s.loadIncidents()
+}
+
+// start runs every loop of the session until stop.
+func (s *session) start(ctx context.Context) {
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.done = make(chan error, 1)
+	s.once = sync.Once{}
+	s.app.stages.expect("correlate", time.Minute)
+	g, ctx := errgroup.WithContext(ctx)
+	for _, run := range []func(context.Context) error{
+		s.scorer.Run,
+		s.incidents.Run,
+		s.incidents.evidence.Run,
+		s.notifier.Run,
+		s.reconciler.Run,
+		s.every(time.Duration(s.cfg.Topology.Refresh), "topology", s.refreshTopology),
+		s.every(changeInterval, "changes", s.changes.look),
+		s.every(saveInterval, "save", func(ctx context.Context) error { return s.app.checkpoint(ctx, s) }),
+		s.every(baselineInterval, "save baselines", func(context.Context) error { return s.saveBaselines() }),
+		s.remoteWrite,
+	} {
+		g.Go(func() error { return run(ctx) })
+	}
+	done := s.done
+	go func() { done <- g.Wait() }()
+}
+
+// stop ends every loop and waits for it.
+func (s *session) stop() error {
+	var err error
+	s.once.Do(func() {
+		if s.cancel == nil {
+			return
+		}
+		s.cancel()
+		err = <-s.done
+		s.app.stages.forget("score", "correlate")
+		s.prom.Close()
+		s.notifier.Close()
+	})
+	return err
+}
+
+// every runs fn at once and then at each interval; a failure is logged and the next round tries
+// again.
+func (s *session) every(interval time.Duration, what string, fn func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			if err := fn(ctx); err != nil && ctx.Err() == nil {
+				s.logger.Warn("A round failed, the next one tries again", "round", what, "err", err)
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+		}
+	}
+}
+
+// remoteWrite pushes the exported samples when the configuration says where to.
+func (s *session) remoteWrite(ctx context.Context) error {
+	if s.cfg.Export.RemoteWrite == nil {
+		<-ctx.Done()
+		return nil
+	}
+	w, err := export.NewRemoteWriter(*s.cfg.Export.RemoteWrite, s.exporter, s.logger.With("component", "remote_write"), s.registry)
+	if err != nil {
+		return err
+	}
+	return w.Run(ctx)
+}
+
+func (s *session) baselineFile() string {
+	return filepath.Join(s.app.opts.StoragePath, "baselines.bin")
+}
+
+// save keeps everything at a clean stop.
+func (s *session) save() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return errors.Join(s.saveBaselines(), s.app.checkpoint(ctx, s))
+}
+
+// routes builds the HTTP side of the session: metrics, endpoints, pages.
+func (s *session) routes() (http.Handler, error) {
+	a := s.app
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.exporter.Handler(prometheus.Gatherers{a.registry, s.registry}, s.logger))
+	for path, h := range a.receiver.Handlers() {
+		mux.Handle("POST "+path, h)
+	}
+	a.runbookRoutes(mux, s)
+	ui, err := web.New(web.Options{
+		Logger: s.logger.With("component", "web"), Data: &pages{s}, Access: func() *access.Table { return s.access },
+		ExternalURL: a.externalURL(), Prefix: routePrefix(a.opts), Now: a.now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("build the pages: %w", err)
+	}
+	ui.Register(mux)
+	a.lifecycle(mux, s)
+	return mux, nil
+}

@@ -1,0 +1,357 @@
+package web
+
+import (
+	"cmp"
+	"html/template"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/correlate/cause"
+	"github.com/tidemark/tidemark/internal/access"
+)
+
+// Bounds of a page, so that one of 10 000 alerts stays readable and quick.
+const (
+	maxRows        = 200
+	maxGroupAlerts = 50
+	maxEvents      = 200
+)
+
+// incidentRow is one line of the list.
+type incidentRow struct {
+	ID, Title, Severity, State, Cause string
+	Alerts                            int
+	HasCause                          bool
+	Confidence                        float64
+	Start, End                        time.Time
+}
+
+type incidentList struct {
+	Firing, Resolved, Alerts, Total, More int
+	Query, State, Self                    string
+	States                                []string
+	Rows                                  []incidentRow
+}
+
+func (u *UI) incidents(w http.ResponseWriter, r *http.Request) {
+	list := incidentList{
+		Query: r.FormValue("q"), State: cmp.Or(r.FormValue("state"), "all"),
+		States: []string{"all", correlate.StateFiring, correlate.StateResolved}, Self: u.Prefix + r.URL.RequestURI(),
+	}
+	for _, inc := range u.Data.Incidents() {
+		list.Total++
+		list.Alerts += len(inc.Alerts)
+		if inc.State == correlate.StateResolved {
+			list.Resolved++
+		} else {
+			list.Firing++
+		}
+		if list.State != "all" && inc.State != list.State || !mentions(&inc, list.Query) {
+			continue
+		}
+		if len(list.Rows) == maxRows {
+			list.More++
+			continue
+		}
+		list.Rows = append(list.Rows, rowOf(&inc))
+	}
+	u.render(w, http.StatusOK, "incidents", "/", "Incidents", list)
+}
+
+func rowOf(inc *correlate.Incident) incidentRow {
+	row := incidentRow{
+		ID: inc.ID, Title: inc.Title, Severity: severity(inc.Severity), State: inc.State,
+		Alerts: len(inc.Alerts), Start: inc.Start, End: inc.End, Cause: "no clear cause",
+	}
+	if c, ok := named(inc); ok {
+		row.Cause, row.HasCause, row.Confidence = causeName(c), true, c.Confidence
+	}
+	return row
+}
+
+// mentions says whether every word of the query stands in the incident: its title, causes, entities
+// or alert names.
+func mentions(inc *correlate.Incident, query string) bool {
+	words := strings.Fields(strings.ToLower(query))
+	if len(words) == 0 {
+		return true
+	}
+	var sb strings.Builder
+	sb.WriteString(inc.ID + " " + inc.Title + " " + inc.Summary)
+	for _, c := range inc.Causes {
+		sb.WriteString(" " + causeName(c))
+	}
+	for _, m := range inc.Alerts {
+		sb.WriteString(" " + string(m.Labels[model.AlertNameLabel]) + " " + m.Entity.Name)
+	}
+	text := strings.ToLower(sb.String())
+	return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) })
+}
+
+// named is the first cause when the incident has a clear one.
+func named(inc *correlate.Incident) (correlate.Cause, bool) {
+	if inc.NoClearCause || len(inc.Causes) == 0 {
+		return correlate.Cause{}, false
+	}
+	return inc.Causes[0], true
+}
+
+// causeName is the entity of a cause and what of it is short: "db-primary disk".
+func causeName(c correlate.Cause) string {
+	return strings.TrimSpace(c.Entity.Name + " " + c.Resource)
+}
+
+// severity is one of the classes that the style sheet knows.
+func severity(s string) string {
+	switch s {
+	case "critical", "page", "emergency", "high":
+		return "critical"
+	case "info", "none", "low":
+		return "info"
+	}
+	return "warning"
+}
+
+type labelPair struct{ Name, Value string }
+
+type evidenceView struct {
+	For, HasValue bool
+	Text, Query   string
+	Value         float64
+}
+
+type causeView struct {
+	Name, Text string
+	Confidence float64
+	Evidence   []evidenceView
+}
+
+type hopView struct{ Name, Note string }
+
+type alertView struct {
+	State  string
+	Start  time.Time
+	Labels []labelPair
+}
+
+type groupView struct {
+	Name           string
+	Alerts         []alertView
+	Firing, Hidden int
+	Open           bool
+}
+
+type chartView struct {
+	Title, Text, Link string
+	Chart             template.HTML
+}
+
+type eventView struct {
+	Time time.Time
+	Text string
+}
+
+type incidentView struct {
+	incidentRow
+	AlertCount, Revision          int
+	Shared                        []labelPair
+	Cause, RunnerUp               *causeView
+	Others                        []causeView
+	Proposals                     []Proposal
+	Action, RunbookURL, Confirmed string
+	Affected                      []correlate.Count
+	Path                          []hopView
+	Charts                        []chartView
+	Timeline                      template.HTML
+	Events                        []eventView
+	Groups                        []groupView
+	Similar                       []Similar
+	Link                          string
+}
+
+func (u *UI) incident(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if name, ok := strings.CutSuffix(id, ".md"); ok {
+		u.markdown(w, name)
+		return
+	}
+	inc, ok := u.Data.Incident(id)
+	if !ok {
+		u.missing(w, "There is no incident "+id+". It may have been forgotten after the retention time.")
+		return
+	}
+	u.render(w, http.StatusOK, "incident", "/", inc.Title, u.view(&inc))
+}
+
+// view gathers all that the incident's page shows.
+func (u *UI) view(inc *correlate.Incident) incidentView {
+	v := incidentView{
+		incidentRow: rowOf(inc), AlertCount: len(inc.Alerts), Shared: pairs(inc.Shared),
+		Action: inc.Action, RunbookURL: safeURL(inc.RunbookURL), Affected: inc.Affected,
+		Proposals: u.Data.Proposals(inc.ID), Similar: u.Data.Similar(inc.ID), Link: u.incidentURL(inc.ID),
+		Timeline: timeline(inc, u.Now()), Groups: groups(inc), Events: events(inc),
+	}
+	if inc.Revision > 1 {
+		v.Revision = inc.Revision
+	}
+	for i, c := range inc.Causes {
+		view := causeView{Name: causeName(c), Text: c.Text, Confidence: c.Confidence, Evidence: evidence(c.Evidence)}
+		switch {
+		case i == 0 && !inc.NoClearCause:
+			v.Cause = &view
+		default:
+			v.Others = append(v.Others, view)
+		}
+		if i == 1 && v.Cause != nil {
+			v.RunnerUp = &view
+		}
+	}
+	v.Others = v.Others[:min(len(v.Others), 10)]
+	for _, h := range inc.Path {
+		v.Path = append(v.Path, hopView{h.Entity.Name, h.State})
+	}
+	v.Charts = u.charts(inc)
+	return v
+}
+
+// charts draws the anomalies of the incident, the strongest first, with the incident shaded.
+func (u *UI) charts(inc *correlate.Incident) []chartView {
+	anomalies := slices.Clone(inc.Anomalies)
+	slices.SortStableFunc(anomalies, func(a, b correlate.Anomaly) int { return cmp.Compare(b.Score, a.Score) })
+	end := inc.End
+	if end.IsZero() {
+		end = u.Now()
+	}
+	var out []chartView
+	for _, a := range anomalies[:min(len(anomalies), 4)] {
+		block := a.Labels.String()
+		d, ok := u.Data.SeriesDetail(a.Watch, block)
+		if !ok {
+			continue
+		}
+		from := inc.Start.Add(-time.Hour).UnixMilli()
+		points := slices.DeleteFunc(slices.Clone(d.Points), func(p Point) bool { return p.Time < from })
+		out = append(out, chartView{
+			Title: a.Watch + " " + d.Labels, Text: a.Text, Link: seriesLink(a.Watch, block),
+			Chart: BandChart(a.Watch+" with its learned band; the incident is shaded", points, Span{inc.Start.UnixMilli(), end.UnixMilli()}),
+		})
+	}
+	return out
+}
+
+func evidence(in []cause.Evidence) []evidenceView {
+	out := make([]evidenceView, 0, len(in))
+	for _, e := range in {
+		out = append(out, evidenceView{For: e.For, Text: e.Text, Query: e.Query, Value: e.Value, HasValue: e.Query != "" && !math.IsNaN(e.Value)})
+	}
+	return out
+}
+
+// groups sorts the alerts under their names, the largest group first; the first is open.
+func groups(inc *correlate.Incident) []groupView {
+	byName := map[string]*groupView{}
+	var order []string
+	for _, m := range inc.Alerts {
+		name := string(m.Labels[model.AlertNameLabel])
+		g := byName[name]
+		if g == nil {
+			g = &groupView{Name: name}
+			byName[name] = g
+			order = append(order, name)
+		}
+		if m.Status == correlate.StateFiring {
+			g.Firing++
+		}
+		if len(g.Alerts) == maxGroupAlerts {
+			g.Hidden++
+			continue
+		}
+		own := m.Labels.Clone()
+		delete(own, model.AlertNameLabel)
+		for k := range inc.Shared {
+			delete(own, k)
+		}
+		g.Alerts = append(g.Alerts, alertView{m.Status, m.StartsAt, pairs(own)})
+	}
+	out := make([]groupView, 0, len(order))
+	for _, name := range order {
+		out = append(out, *byName[name])
+	}
+	slices.SortStableFunc(out, func(a, b groupView) int { return len(b.Alerts) + b.Hidden - len(a.Alerts) - a.Hidden })
+	if len(out) > 0 {
+		out[0].Open = true
+	}
+	return out
+}
+
+func events(inc *correlate.Incident) []eventView {
+	out := make([]eventView, 0, min(len(inc.Timeline), maxEvents))
+	for _, e := range inc.Timeline[:min(len(inc.Timeline), maxEvents)] {
+		out = append(out, eventView{e.Time, e.Text})
+	}
+	return out
+}
+
+func pairs(ls model.LabelSet) []labelPair {
+	out := make([]labelPair, 0, len(ls))
+	for k, v := range ls {
+		out = append(out, labelPair{string(k), string(v)})
+	}
+	slices.SortFunc(out, func(a, b labelPair) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// safeURL lets http and https addresses pass; an alert's author chose the text.
+func safeURL(s string) string {
+	if strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") {
+		return s
+	}
+	return ""
+}
+
+// permitted finds who posts a form or calls a mutating endpoint, or answers why not. A browser's
+// form carries the token in a field; a script in the Authorization header.
+func (u *UI) permitted(w http.ResponseWriter, r *http.Request, want access.Role) (string, bool) {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		http.Error(w, "the request came from another site", http.StatusForbidden)
+		return "", false
+	}
+	if token := strings.TrimSpace(r.PostFormValue("token")); token != "" && r.Header.Get("Authorization") == "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	name, ok := u.Access().Who(r, want)
+	if !ok {
+		http.Error(w, "this needs the role "+string(want)+": list who has it under roles in the configuration and send their token or user", http.StatusForbidden)
+	}
+	return name, ok
+}
+
+func (u *UI) postVerdict(w http.ResponseWriter, r *http.Request) {
+	by, ok := u.permitted(w, r, access.Approve)
+	if !ok {
+		return
+	}
+	if err := u.Data.Verdict(r, r.PathValue("proposal"), by, r.PostFormValue("verdict") == "approve"); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	http.Redirect(w, r, u.Prefix+"/incidents/"+r.PathValue("id")+"#do", http.StatusSeeOther)
+}
+
+func (u *UI) postFeedback(w http.ResponseWriter, r *http.Request) {
+	by, ok := u.permitted(w, r, access.Ack)
+	if !ok {
+		return
+	}
+	if err := u.Data.Feedback(r.PathValue("id"), by, r.PostFormValue("verdict") == "confirm", strings.TrimSpace(r.PostFormValue("cause"))); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	http.Redirect(w, r, u.Prefix+"/incidents/"+r.PathValue("id")+"#feedback", http.StatusSeeOther)
+}

@@ -1,0 +1,44 @@
+// What the pages gain with JavaScript: charts of series that can be zoomed. Everything else works
+// without it. Values come as JSON from our own API and reach the page as numbers only.
+"use strict";
+(function () {
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function draw(box, points) {
+    const cols = [[], [], [], [], []];
+    for (const p of points) {
+      cols[0].push(p.t / 1000);
+      cols[1].push(p.lower);
+      cols[2].push(p.upper);
+      cols[3].push(p.expected);
+      cols[4].push(p.value);
+    }
+    const opts = {
+      width: box.clientWidth,
+      height: 280,
+      tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "UTC"),
+      cursor: { drag: { x: true, y: false } },
+      axes: [{ stroke: css("--fg"), grid: { stroke: css("--line") } }, { stroke: css("--fg"), grid: { stroke: css("--line") }, size: 70 }],
+      bands: [{ series: [2, 1], fill: css("--band") }],
+      series: [
+        {},
+        { label: "lower", stroke: css("--band") },
+        { label: "upper", stroke: css("--band") },
+        { label: "expected", stroke: css("--muted"), dash: [8, 8] },
+        { label: "value", stroke: css("--ok"), width: 2 },
+      ],
+    };
+    box.replaceChildren();
+    const chart = new uPlot(opts, cols, box);
+    new ResizeObserver(() => chart.setSize({ width: box.clientWidth, height: 280 })).observe(box);
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const box of document.querySelectorAll("[data-series]")) {
+      fetch(box.dataset.series)
+        .then((r) => (r.ok ? r.json() : Promise.reject(new Error(String(r.status)))))
+        .then((body) => body.data && body.data.length > 1 && draw(box, body.data))
+        .catch(() => { /* The drawing that came with the page stays. */ });
+    }
+  });
+})();

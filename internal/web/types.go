@@ -1,0 +1,114 @@
+package web
+
+import "time"
+
+// Proposal is a runbook suggested for an incident.
+type Proposal struct {
+	ID          string `json:"id"`
+	Runbook     string `json:"runbook"`
+	Description string `json:"description,omitempty"`
+	Mode        string `json:"mode"`
+	State       string `json:"state"`
+	Detail      string `json:"detail,omitempty"`
+	CanApprove  bool   `json:"can_approve"`
+}
+
+// SeriesFilter selects watched series.
+type SeriesFilter struct {
+	// Query is a part of the watch's name or of the labels.
+	Query string
+	// Watch is the exact name of a watch; empty is any.
+	Watch         string
+	OnlyAnomalous bool
+	Limit         int
+}
+
+// SeriesRow is one watched series and its last score. Numbers that do not exist are nil.
+type SeriesRow struct {
+	Watch    string   `json:"watch"`
+	Labels   string   `json:"labels"`
+	Time     int64    `json:"time_ms"`
+	Value    *float64 `json:"value"`
+	Expected *float64 `json:"expected"`
+	Lower    *float64 `json:"lower"`
+	Upper    *float64 `json:"upper"`
+	Score    *float64 `json:"score"`
+	Active   bool     `json:"active"`
+	Kind     string   `json:"kind,omitempty"`
+	Detector string   `json:"detector,omitempty"`
+	State    string   `json:"state"`
+}
+
+// SeriesDetail is one watched series with all that its page shows.
+type SeriesDetail struct {
+	SeriesRow
+	Expr        string
+	Explanation string
+	Season      string
+	Points      []Point
+	Profile     []float64 // Expected value over one day or week, evenly spaced; empty without season.
+	Forecasts   []ForecastRow
+}
+
+// ForecastRow is one forecast of a series.
+type ForecastRow struct {
+	Horizon                string
+	Expected, Lower, Upper float64
+}
+
+// Edge is one edge of the topology.
+type Edge struct {
+	From       string    `json:"from"`
+	To         string    `json:"to"`
+	Kind       string    `json:"kind"`
+	Source     string    `json:"source"`
+	Confidence float64   `json:"confidence"`
+	FirstSeen  time.Time `json:"first_seen,omitzero"`
+	LastSeen   time.Time `json:"last_seen,omitzero"`
+}
+
+// Similar is a past incident like another one.
+type Similar struct {
+	ID        string    `json:"id"`
+	Title     string    `json:"title"`
+	Start     time.Time `json:"start"`
+	Score     float64   `json:"score"`
+	Confirmed string    `json:"confirmed,omitempty"`
+}
+
+// Status is how Tidemark itself does.
+type Status struct {
+	Healthy      bool          `json:"healthy"`
+	Ready        bool          `json:"ready"`
+	Problem      string        `json:"problem,omitempty"`
+	Since        time.Time     `json:"since"`
+	Version      string        `json:"version"`
+	Series       int           `json:"series"`
+	Progress     float64       `json:"learned_ratio"`
+	Watches      []WatchStatus `json:"watches"`
+	Stages       []StageStatus `json:"stages"`
+	Config       string        `json:"config"`
+	ConfigLoaded time.Time     `json:"config_loaded"`
+	ConfigError  string        `json:"config_error,omitempty"`
+}
+
+// ProgressPercent is the learned share in whole percent.
+func (s Status) ProgressPercent() int { return int(100 * s.Progress) }
+
+// WatchStatus is how one watch does.
+type WatchStatus struct {
+	Name    string  `json:"name"`
+	Expr    string  `json:"expr"`
+	Origin  string  `json:"origin"`
+	Series  int     `json:"series"`
+	Learned float64 `json:"learned_ratio"`
+	Error   string  `json:"error,omitempty"`
+}
+
+// StageStatus is when a stage last did its work.
+type StageStatus struct {
+	Name  string `json:"name"`
+	Lag   string `json:"lag"`
+	Limit string `json:"limit"`
+	Error string `json:"error,omitempty"`
+}

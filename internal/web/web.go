@@ -1,0 +1,214 @@
+// Package web serves the pages that people read and the API below /api/v1 that programs read. Every
+// page is rendered on the server and complete without JavaScript.
+package web
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/version"
+
+	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/internal/access"
+)
+
+//go:embed static templates
+var files embed.FS
+
+// Data is what the pages and the API show. Implementations are safe for concurrent use and give
+// copies that the caller may keep.
+type Data interface {
+	// Incidents are all that are kept, firing ones first, then the newest first.
+	Incidents() []correlate.Incident
+	Incident(id string) (correlate.Incident, bool)
+	// Proposals are the runbooks suggested for an incident.
+	Proposals(incident string) []Proposal
+	// Series are the watched series that match the filter, and how many there are in all.
+	Series(f SeriesFilter) (rows []SeriesRow, total int)
+	// SeriesDetail is one watched series with its recent samples.
+	// labels are as SeriesRow.Labels has them.
+	SeriesDetail(watch, labels string) (SeriesDetail, bool)
+	Topology() []Edge
+	Status() Status
+	// Feedback records what people said of an incident's cause.
+	Feedback(incident, by string, right bool, cause string) error
+	// Verdict approves or rejects a proposal.
+	Verdict(r *http.Request, proposal, by string, approve bool) error
+	// Similar are past incidents like this one, nearest first.
+	Similar(id string) []Similar
+}
+
+// Options are the settings of the pages.
+type Options struct {
+	Logger *slog.Logger
+	Data   Data
+	// Access says who may approve and give feedback.
+	Access func() *access.Table
+	// ExternalURL is where links in incidents point to; Prefix is the path under which pages are
+	// served, empty or starting with a slash.
+	ExternalURL string
+	Prefix      string
+	Now         func() time.Time
+}
+
+// UI renders pages and answers the API.
+type UI struct {
+	Options
+	pages map[string]*template.Template
+}
+
+// New parses the templates.
+func New(opts Options) (*UI, error) {
+	u := &UI{Options: opts, pages: map[string]*template.Template{}}
+	for _, name := range []string{"incidents", "incident", "series", "topology", "status", "missing"} {
+		t, err := template.New(name).Funcs(u.funcs()).ParseFS(files, "templates/layout.html", "templates/"+name+".html")
+		if err != nil {
+			return nil, fmt.Errorf("parse page %s: %w", name, err)
+		}
+		u.pages[name] = t
+	}
+	return u, nil
+}
+
+// securityPolicy lets a page load from this server only; no inline script or style.
+const securityPolicy = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+
+// Register adds pages and API to mux.
+func (u *UI) Register(mux *http.ServeMux) {
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		panic(err) // The folder is embedded: only a broken build lacks it.
+	}
+	assets := http.StripPrefix("/static/", http.FileServerFS(static))
+	mux.Handle("GET /static/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		assets.ServeHTTP(w, r)
+	}))
+	for pattern, h := range map[string]http.HandlerFunc{
+		"GET /{$}":            u.incidents,
+		"GET /incidents":      u.incidents,
+		"GET /incidents/{id}": u.incident,
+		"GET /series":         u.series,
+		"GET /topology":       u.topology,
+		"GET /status":         u.status,
+
+		"POST /incidents/{id}/proposals/{proposal}": u.postVerdict,
+		"POST /incidents/{id}/feedback":             u.postFeedback,
+
+		"GET /api/v1/incidents":                u.apiIncidents,
+		"GET /api/v1/incidents/{id}":           u.apiIncident,
+		"GET /api/v1/incidents/{id}/similar":   u.apiSimilar,
+		"POST /api/v1/incidents/{id}/feedback": u.apiFeedback,
+		"GET /api/v1/series":                   u.apiSeries,
+		"GET /api/v1/series/points":            u.apiPoints,
+		"GET /api/v1/topology":                 u.apiTopology,
+		"GET /api/v1/status":                   u.apiStatus,
+	} {
+		mux.HandleFunc(pattern, h)
+	}
+}
+
+// page is what the layout needs, around the data of one page.
+type page struct {
+	Title, Page, Prefix, Version string
+	Nav                          []navItem
+	Data                         any
+}
+
+type navItem struct{ Name, Path string }
+
+var nav = []navItem{{"Incidents", "/"}, {"Series", "/series"}, {"Topology", "/topology"}, {"Status", "/status"}}
+
+// render writes a page; it is rendered whole before the first byte goes out, so that a failure is a
+// clean 500.
+func (u *UI) render(w http.ResponseWriter, code int, name, path, title string, data any) {
+	var buf bytes.Buffer
+	err := u.pages[name].ExecuteTemplate(&buf, "layout", page{Title: title, Page: path, Prefix: u.Prefix, Version: version.Version, Nav: nav, Data: data})
+	if err != nil {
+		u.Logger.Error("Rendering a page failed", "page", name, "err", err)
+		http.Error(w, "rendering the page failed; the log says why", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", securityPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = buf.WriteTo(w)
+}
+
+func (u *UI) missing(w http.ResponseWriter, what string) {
+	u.render(w, http.StatusNotFound, "missing", "", "Not found", what)
+}
+
+func (u *UI) funcs() template.FuncMap {
+	return template.FuncMap{
+		"number": Number,
+		"optional": func(v *float64) string {
+			if v == nil {
+				return "–"
+			}
+			return Number(*v)
+		},
+		"percent": func(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) },
+		"clock": func(t time.Time) string {
+			if t.IsZero() {
+				return "–"
+			}
+			return t.UTC().Format("2006-01-02 15:04:05")
+		},
+		"lasted": func(start, end time.Time) string {
+			if end.IsZero() {
+				return "for " + duration(u.Now().Sub(start)) + " so far"
+			}
+			return "for " + duration(end.Sub(start))
+		},
+		"join": func(names []string) string { return strings.Join(names, ", ") },
+	}
+}
+
+// duration writes d as people say it: two units at most.
+func duration(d time.Duration) string {
+	d = max(d, 0).Round(time.Second)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// reply writes the Prometheus API's envelope around data.
+func reply(w http.ResponseWriter, data any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": data})
+}
+
+// refuse writes the Prometheus API's envelope around an error.
+func refuse(w http.ResponseWriter, code int, kind, msg string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(map[string]string{"status": "error", "errorType": kind, "error": msg})
+}
+
+// incidentURL is where people find an incident.
+func (u *UI) incidentURL(id string) string {
+	return strings.TrimSuffix(u.ExternalURL, "/") + "/incidents/" + url.PathEscape(id)
+}
