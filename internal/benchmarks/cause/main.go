@@ -14,6 +14,7 @@ func main() {
 	ref := flag.String("reference", "earlier", "")
 	sys := flag.String("system", "", "")
 	auto := flag.Bool("auto", false, "")
+	late := flag.Duration("late", 0, "")
 	flag.Parse()
 	metrics, err := load(filepath.Join(os.Getenv("TIDEMARK_DATA"), "rca"), cause.Reference(*ref))
 	if err != nil {
@@ -38,7 +39,7 @@ func main() {
 				continue
 			}
 			m := models[r.system]
-			k := cause.Rank(r.given, cause.Options{IgnoreFaultTime: *auto, Model: &m})
+			k := cause.Rank(r.given, cause.Options{IgnoreFaultTime: *auto, StartOffset: *late, Model: &m})
 			n := r.rank(k)
 			mark := " "
 			if n != 1 {
@@ -46,7 +47,7 @@ func main() {
 			}
 			ans = append(ans, said{k.Candidates[0].Confidence, n == 1})
 			by[r.system] = append(by[r.system], said{k.Candidates[0].Confidence, n == 1})
-			f := cause.Explain(r.given, cause.Options{IgnoreFaultTime: *auto, Model: &m})
+			f := cause.Explain(r.given, cause.Options{IgnoreFaultTime: *auto, StartOffset: *late, Model: &m})
 			fmt.Printf("%s %-32s %-16s %-12s conf %.2f (%.2f %.2f) rank %d start %+4.0f truth %s | %s %s %s\n", mark, r.given.ID, r.fault, k.DecidedBy, k.Candidates[0].Confidence, f.X[0], f.X[1], n, k.Start.Sub(r.given.FaultTime).Seconds(), r.truth[0], k.Candidates[0].Entity, k.Candidates[1].Entity, k.Candidates[2].Entity)
 		}
 		e, s, n, a := calibration(ans)
