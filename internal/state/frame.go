@@ -88,7 +88,8 @@ func newRecord(kind byte, payload []byte) record {
 			return record{kind, flagSnappy, c}
 		}
 	}
-	return record{kind, 0, payload}
+	// A copy: an Append whose context ended has returned, and its record still waits for the disk.
+	return record{kind, 0, bytes.Clone(payload)}
 }
 
 func (r record) size() int { return frameHeader + len(r.payload) }

@@ -103,9 +103,10 @@ type Log struct {
 	opts LogOptions
 	m    *logMetrics
 
-	commitMu sync.Mutex // held while a batch goes to disk; guards active, salt
+	commitMu sync.Mutex // held while a batch goes to disk; guards active, salt, buf
 	active   File
 	salt     [saltSize]byte
+	buf      []byte
 
 	mu      sync.Mutex // guards what follows; never held over a file operation
 	cur     *batch
@@ -252,6 +253,13 @@ func (l *Log) Err() (since time.Time, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.errAt, l.lastErr
+}
+
+// Pending gives the bytes that wait for the disk.
+func (l *Log) Pending() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pending
 }
 
 // End is the position after the last durable record: a snapshot of everything delivered so far may be

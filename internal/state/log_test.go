@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -172,6 +173,46 @@ func missing(want, got []string) []string {
 		}
 	}
 	return out
+}
+
+// A writer may give up while its record waits for the disk, and use its buffer again.
+func TestPayloadIsNotKept(t *testing.T) {
+	fs := newMemFS()
+	inSync, goOn := make(chan struct{}), make(chan struct{})
+	first := true
+	fs.failAt = func(int) int {
+		if fs.ops[len(fs.ops)-1] == "write" && first {
+			first = false
+			close(inSync)
+			<-goOn
+		}
+		return opOK
+	}
+	l := openLog(t, fs)
+	lead := make(chan error)
+	go func() { lead <- l.Append(context.Background(), 1, []byte("lead")) }()
+	<-inSync
+	ctx, cancel := context.WithCancel(context.Background())
+	buf := []byte("mine")
+	second, third := make(chan error), make(chan error)
+	one := l.Pending()
+	go func() { second <- l.Append(context.Background(), 1, []byte("second")) }() // leads the next batch
+	for l.Pending() == one {
+		runtime.Gosched()
+	}
+	two := l.Pending()
+	go func() { third <- l.Append(ctx, 1, buf) }()
+	for l.Pending() == two {
+		runtime.Gosched()
+	}
+	cancel()
+	require.ErrorIs(t, <-third, context.Canceled)
+	copy(buf, "XXXX")
+	close(goOn)
+	require.NoError(t, <-lead)
+	require.NoError(t, <-second)
+	got, _ := replay(t, openLog(t, fs.powerLoss()), state.Pos{})
+	require.ElementsMatch(t, []string{"lead", "second", "mine"}, payloads(got))
 }
 
 func TestFullDiskIsSaidAndHeals(t *testing.T) {

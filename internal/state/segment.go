@@ -8,15 +8,21 @@ import (
 	"strings"
 )
 
+// keepBuffer is the largest write buffer that is kept for the next batch.
+const keepBuffer = 8 << 20
+
 // write puts one batch on disk; commitMu is held.
 func (l *Log) write(b *batch) error {
 	if err := l.roll(); err != nil {
 		l.m.failures.Inc()
 		return err
 	}
-	buf := make([]byte, 0, b.size)
+	buf := l.buf[:0]
 	for _, r := range b.records {
 		buf = r.append(buf, l.salt)
+	}
+	if cap(buf) <= keepBuffer {
+		l.buf = buf
 	}
 	n, err := l.active.Write(buf)
 	if err == nil && n < len(buf) {
