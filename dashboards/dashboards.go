@@ -3,6 +3,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -118,7 +119,7 @@ func Targets(values map[string]string) ([]Target, error) {
 					Dashboard: d.UID, Panel: p.Title, RefID: q.RefID,
 					DataSource: q.DataSource.Type, Instant: q.Instant,
 					Expr:       Expand(q.Expr, vars),
-					MayBeEmpty: quiet[d.UID][p.Title],
+					MayBeEmpty: cmp.Or(quiet[d.UID][p.Title+"/"+q.RefID], quiet[d.UID][p.Title]),
 				})
 			}
 		}

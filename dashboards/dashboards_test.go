@@ -63,8 +63,11 @@ func TestPanelsThatMayBeEmptyExist(t *testing.T) {
 			strict++
 		} else {
 			excused[target.Dashboard+"/"+target.Panel] = true
+			excused[target.Dashboard+"/"+target.Panel+"/"+target.RefID] = true
 		}
 	}
-	require.Len(t, excused, dashboards.QuietPanels(), "a panel in the table of quiet panels has another title now")
+	for _, name := range dashboards.QuietPanels() {
+		require.Truef(t, excused[name], "%s is in the table of quiet panels and has another title now", name)
+	}
 	require.Greater(t, strict, len(targets)/2, "most queries must have a result")
 }

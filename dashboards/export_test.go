@@ -1,10 +1,12 @@
 package dashboards
 
-// QuietPanels is the number of panels that may be empty.
-func QuietPanels() int {
-	n := 0
-	for _, panels := range quiet {
-		n += len(panels)
+// QuietPanels names what may be empty, as dashboard/panel or dashboard/panel/query.
+func QuietPanels() []string {
+	var names []string
+	for uid, panels := range quiet {
+		for panel := range panels {
+			names = append(names, uid+"/"+panel)
+		}
 	}
-	return n
+	return names
 }

@@ -69,7 +69,7 @@ function(config)
           'Heartbeats taken by the Alertmanagers, and withheld because a stage was not healthy.',
           [
             grafana.target(source, total('heartbeat_sent_total'), 'sent'),
-            grafana.target(source, total('heartbeat_withheld_total'), 'withheld'),
+            grafana.target(source, total('heartbeat_withheld_total') + ' or vector(0)', 'withheld'),
           ],
           'ops'
         ) + grafana.range(0),

@@ -28,7 +28,7 @@ function(config)
         grafana.stat(
           'Alerts received',
           'Alerts that started to fire in the time range.',
-          grafana.instant(source, 'sum(increase(tidemark_alerts_received_total{%s, status="firing"}[$__range]))' % own)
+          grafana.instant(source, 'sum(increase(tidemark_alerts_received_total{%s, status!="resolved"}[$__range]))' % own)
         ),
         grafana.stat(
           'Incidents opened',
@@ -40,13 +40,13 @@ function(config)
           'Compression: alerts received over incidents opened in the time range.',
           grafana.instant(
             source,
-            'sum(increase(tidemark_alerts_received_total{%(own)s, status="firing"}[$__range])) / (sum(increase(tidemark_incidents_total{%(own)s}[$__range])) > 0)' % { own: own }
+            'sum(increase(tidemark_alerts_received_total{%(own)s, status!="resolved"}[$__range])) / (sum(increase(tidemark_incidents_total{%(own)s}[$__range])) > 0)' % { own: own }
           )
         ) + grafana.noValue('no incident'),
         grafana.stat(
           'Time to first page',
           'Median time from the first alert of an incident to its first page, in the time range.',
-          grafana.instant(source, 'histogram_quantile(0.5, sum by (le) (increase(tidemark_incident_first_page_seconds_bucket{%s}[$__range])))' % own),
+          grafana.instant(source, 'histogram_quantile(0.5, sum by (le) (increase(tidemark_incident_first_post_seconds_bucket{%s}[$__range])))' % own),
           's'
         ) + grafana.noValue('no incident'),
         grafana.stat(
@@ -74,7 +74,7 @@ function(config)
           'Alerts and incidents',
           'Alerts that came in, and incidents that were made of them.',
           [
-            grafana.target(source, 'sum(increase(tidemark_alerts_received_total{%s, status="firing"}[$__rate_interval]))' % own, 'alerts'),
+            grafana.target(source, 'sum(increase(tidemark_alerts_received_total{%s, status!="resolved"}[$__rate_interval]))' % own, 'alerts'),
             grafana.target(source, 'sum(increase(tidemark_incidents_total{%s}[$__rate_interval]))' % own, 'incidents'),
           ]
         ) + grafana.range(0) + grafana.override('alerts', { 'custom.drawStyle': 'bars', 'custom.fillOpacity': 40 }) +
@@ -104,7 +104,7 @@ function(config)
           'Alerts taken by the Alertmanagers, and posts that failed.',
           [
             grafana.target(source, 'sum(rate(tidemark_notifications_total{%s}[$__rate_interval]))' % own, 'taken'),
-            grafana.target(source, 'sum(rate(tidemark_notifications_failed_total{%s}[$__rate_interval]))' % own, 'failed'),
+            grafana.target(source, 'sum(rate(tidemark_notifications_failed_total{%s}[$__rate_interval])) or vector(0)' % own, 'failed'),
           ],
           'ops'
         ) + grafana.range(0),
