@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -56,12 +56,12 @@ type clientOptions struct {
 
 // runner calls one runbook.
 type runner struct {
-	cfg     Runbook
-	digest  string
-	client  *http.Client
-	breaker circuitbreaker.CircuitBreaker[answer]
-	slots   bulkhead.Bulkhead[answer]
-	jitter  func() float64
+	cfg       Runbook
+	digest    string
+	transport http.RoundTripper
+	breaker   circuitbreaker.CircuitBreaker[answer]
+	slots     bulkhead.Bulkhead[answer]
+	jitter    func() float64
 }
 
 func newRunner(cfg Runbook, options clientOptions) (*runner, error) {
@@ -71,15 +71,14 @@ func newRunner(cfg Runbook, options clientOptions) (*runner, error) {
 	}
 	// A fresh connection for each attempt: net/http repeats a request by itself only on a reused one,
 	// and what is repeated is our decision. HTTP/1.1 for the same reason.
-	client, err := commoncfg.NewClientFromConfig(cfg.HTTPConfig, "runbook",
+	transport, err := commoncfg.NewRoundTripperFromConfig(cfg.HTTPConfig, "runbook",
 		commoncfg.WithDialContextFunc(dial), commoncfg.WithKeepAlivesDisabled(), commoncfg.WithHTTP2Disabled(),
 		commoncfg.WithUserAgent("Tidemark/"+version.Version))
 	if err != nil {
 		return nil, fmt.Errorf("runbook %q: http_config: %w", cfg.Name, err)
 	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &runner{
-		cfg: cfg, digest: cfg.digest(), client: client, jitter: options.jitter,
+		cfg: cfg, digest: cfg.digest(), transport: transport, jitter: options.jitter,
 		breaker: circuitbreaker.NewBuilder[answer]().
 			WithFailureThreshold(breakerFailures).WithSuccessThreshold(1).WithDelay(breakerDelay).Build(),
 		slots: bulkhead.New[answer](uint(cfg.Limits.Concurrent)),
@@ -171,7 +170,7 @@ func (r *runner) attempt(ctx context.Context, p Proposal, now time.Time) answer 
 	if err != nil {
 		return answer{outcome: outcomeFinal, reason: err.Error()}
 	}
-	resp, err := r.client.Do(req)
+	resp, err := r.transport.RoundTrip(req) // Not through a http.Client, which would look at redirects.
 	if err != nil {
 		return r.unanswered(err, sent)
 	}
@@ -183,24 +182,21 @@ func (r *runner) attempt(ctx context.Context, p Proposal, now time.Time) answer 
 	return a
 }
 
-// unanswered judges an attempt that got no status.
+// unanswered judges an attempt that got no status. Once something was sent the error may quote what
+// the endpoint sent, so it is told in words of ours.
 func (r *runner) unanswered(err error, sent bool) answer {
 	var refused *RefusedError
-	var urlErr *url.Error
-	reason := err
-	if errors.As(err, &urlErr) {
-		reason = urlErr.Err // The outer error quotes the URL, whose query may hold a token.
-	}
-	timedOut := errors.Is(err, context.DeadlineExceeded) || (urlErr != nil && urlErr.Timeout())
+	var netErr net.Error
+	timedOut := errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &netErr) && netErr.Timeout())
 	switch {
 	case errors.As(err, &refused):
 		return answer{outcome: outcomeFinal, reason: refused.Error()}
 	case !sent:
-		return answer{outcome: outcomeNothing, reason: fmt.Sprintf("not connected: %v", reason)}
+		return answer{outcome: outcomeNothing, reason: fmt.Sprintf("not connected: %v", err)}
 	case timedOut:
 		return answer{outcome: outcomeUncertain, reason: fmt.Sprintf("no answer within %s", r.cfg.Timeout)}
 	}
-	return answer{outcome: outcomeUncertain, reason: fmt.Sprintf("the connection broke before an answer: %v", reason)}
+	return answer{outcome: outcomeUncertain, reason: "the connection broke before an answer, or the answer was not HTTP"}
 }
 
 // judge reads the status: 2xx done, 408, 425, 429 and 503 not done, other 5xx failed, the rest final.
