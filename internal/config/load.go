@@ -68,8 +68,10 @@ func Load(data []byte) (*Config, error) {
 var (
 	lineOf       = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): `)
 	unknownField = regexp.MustCompile(`field (\S+) not found in type (\S+)`)
-	sectioned    = regexp.MustCompile(`^([a-z_]+): ([a-z_]+(?:[.\[][a-z_0-9.\[\]]+)?) `)
-	fieldPath    = regexp.MustCompile(`^([a-z][a-z_]*(?:\[\d+\])?(?:\.[a-z][a-z_]*(?:\[\d+\])?)*)\b`)
+	// pathStep is one step of the place that the rooms' messages begin with: `baseline: history is …`,
+	// `watches[0] "x": expr: …`, `export.names is …`.
+	pathStep = regexp.MustCompile(`^([a-z][a-z_]*(?:\[\d+\])?(?:\.[a-z][a-z_]*(?:\[\d+\])?)*)(?: "[^"]*")?(: | is | are | must )`)
+	quoted   = regexp.MustCompile(`"([^"]+)"$`)
 )
 
 // explain makes of a decoding error one that says the line, and of an unknown field one that says
@@ -87,17 +89,44 @@ func explain(root *yaml.Node, err error) error {
 	if lineOf.MatchString(msg) {
 		return atLine(msg)
 	}
-	if m := sectioned.FindStringSubmatch(msg); m != nil {
-		if line := find(root, m[1]+"."+m[2]); line > 0 {
-			return fmt.Errorf("%d: %w", line, err)
-		}
+	if line := find(root, pathOf(msg)); line > 0 {
+		return fmt.Errorf("%d: %w", line, err)
 	}
-	if m := fieldPath.FindString(msg); m != "" {
-		if line := find(root, m); line > 0 {
+	if m := quoted.FindStringSubmatch(msg); m != nil {
+		if line := holding(root, m[1]); line > 0 {
 			return fmt.Errorf("%d: %w", line, err)
 		}
 	}
 	return fmt.Errorf("1: %w", err)
+}
+
+// pathOf is the place that a message begins with, such as watches[0].expr.
+func pathOf(msg string) string {
+	var steps []string
+	for {
+		m := pathStep.FindStringSubmatch(msg)
+		if m == nil {
+			return strings.Join(steps, ".")
+		}
+		steps = append(steps, m[1])
+		if m[2] != ": " {
+			return strings.Join(steps, ".")
+		}
+		msg = msg[len(m[0]):]
+	}
+}
+
+// holding is the line of the first scalar with this value.
+func holding(n *yaml.Node, value string) int {
+	if n.Kind == yaml.ScalarNode && n.Value == value {
+		return n.Line
+	}
+	for _, c := range n.Content {
+		if line := holding(c, value); line > 0 {
+			return line
+		}
+	}
+	return 0
 }
 
 // atLine turns yaml's "line 3: field x not found in type y" into "3: unknown field …".
@@ -161,7 +190,7 @@ func nearest(name, typeName string) string {
 			candidates = append(candidates, f...)
 		}
 	}
-	best, bestDistance := "", 1+len(name)/3
+	best, bestDistance := "", 1+max(2, len(name)/3)
 	for _, c := range candidates {
 		if d := distance(name, c); d < bestDistance || d == bestDistance && best != "" && c < best {
 			best, bestDistance = c, d
