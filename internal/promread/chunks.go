@@ -2,6 +2,7 @@ package promread
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
@@ -9,10 +10,10 @@ import (
 // maxChunkBytes is far over what Prometheus cuts (1 KiB for floats).
 const maxChunkBytes = 1 << 20
 
-// floatDecoder turns chunks into samples. It is the one place where chunk bytes are read, so that
-// a faster decoder has one place to go. It is not safe for concurrent use.
+// floatDecoder turns chunks into samples. It is not safe for concurrent use.
 type floatDecoder struct {
-	it chunkenc.Iterator
+	xor xorDecoder
+	it  chunkenc.Iterator
 }
 
 // decode appends the float samples of c within [from, to] to t and v, in order of time. It returns how
@@ -23,27 +24,49 @@ func (d *floatDecoder) decode(c chunk, from, to int64, t []int64, v []float64) (
 	if err != nil {
 		return t, v, 0, err
 	}
+	before := len(t)
 	switch ck.Encoding() {
-	case chunkenc.EncXOR, chunkenc.EncXOR2:
+	case chunkenc.EncXOR:
+		t, v, err = d.xor.decode(c.data, t, v)
+	case chunkenc.EncXOR2:
+		t, v, err = d.iterate(ck, t, v)
 	default:
 		return t, v, ck.NumSamples(), nil
 	}
+	if err != nil {
+		return t[:before], v[:before], 0, err
+	}
+	t, v = clip(before, from, to, t, v)
+	return t, v, 0, nil
+}
+
+// iterate decodes by the iterator of chunkenc: slower, and right for every encoding.
+func (d *floatDecoder) iterate(ck chunkenc.Chunk, t []int64, v []float64) ([]int64, []float64, error) {
 	it := ck.Iterator(d.it)
 	d.it = it
 	for it.Next() == chunkenc.ValFloat {
 		at, value := it.At()
-		if at < from {
-			continue
-		}
-		if at > to {
-			return t, v, 0, nil
-		}
 		t, v = append(t, at), append(v, value)
 	}
 	if err := it.Err(); err != nil {
-		return t, v, 0, &fault{reason: Corrupt, msg: "a chunk can't be decoded", err: err}
+		return t, v, &fault{reason: Corrupt, msg: "a chunk can't be decoded", err: err}
 	}
-	return t, v, 0, nil
+	return t, v, nil
+}
+
+// clip keeps what is before index first, and of the rest what is within [from, to].
+func clip(first int, from, to int64, t []int64, v []float64) ([]int64, []float64) {
+	if n := len(t); n == first || t[first] >= from && t[n-1] <= to && slices.IsSorted(t[first:]) {
+		return t, v
+	}
+	kept := first
+	for i := first; i < len(t); i++ {
+		if t[i] >= from && t[i] <= to {
+			t[kept], v[kept] = t[i], v[i]
+			kept++
+		}
+	}
+	return t[:kept], v[:kept]
 }
 
 // openChunk checks what the iterators of chunkenc take for granted: a chunk has its header, and a

@@ -113,7 +113,7 @@ func TestFailuresSayWhatWhereAndWhatWouldBeRight(t *testing.T) {
 		{"a frame that is no message", send(streamed, "", rawFrame([]byte("<html>"))), promread.Corrupt, `the answer is not a remote read message of Prometheus`, 4},
 		{"a chunk of an unknown encoding", send(streamed, "", chunkFrame(99, chunkBytes(10))), promread.Corrupt, `a chunk has the unknown encoding 99`, 4},
 		{"an empty chunk", send(streamed, "", chunkFrame(prompb.Chunk_XOR, nil)), promread.Corrupt, `a chunk has 0 bytes`, 4},
-		{"a chunk that is cut", send(streamed, "", chunkFrame(prompb.Chunk_XOR, chunkBytes(10)[:12])), promread.Corrupt, `a chunk can't be decoded: unexpected EOF`, 4},
+		{"a chunk that is cut", send(streamed, "", chunkFrame(prompb.Chunk_XOR, chunkBytes(10)[:12])), promread.Corrupt, `a chunk can't be decoded: it is cut, or its bits make no sense`, 4},
 		{"no snappy", send("application/x-protobuf", "snappy", []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), promread.Corrupt, `the answer is not snappy: s2: corrupt input`, 4},
 		{"a snappy bomb", send("application/x-protobuf", "snappy", bomb()), promread.TooLarge, `the answer unpacks to 4294967295 bytes, over the limit of 67108864; raise prometheus.max_body_bytes, or let the server stream its answers (STREAMED_XOR_CHUNKS)`, 1},
 		{"a small snappy bomb", send("application/x-protobuf", "snappy", append(binary.AppendUvarint(nil, 1<<20), make([]byte, 16)...)), promread.Corrupt, `the answer of 19 bytes declares 1048576 bytes unpacked, more than snappy can hold`, 4},
