@@ -27,6 +27,7 @@ const (
 	alertLife      = 4 * time.Minute
 	resendResolved = 5 * time.Minute
 	beatEvery      = 30 * time.Second
+	beatRetry      = 3 * time.Second // after a heartbeat that could not be delivered
 	beatLife       = 120 * time.Second
 	stuckAfter     = 60 * time.Second // posts fail that long: the heartbeat is withheld from this peer
 	retryMin       = time.Second

@@ -214,6 +214,18 @@ func TestDeadPeerDoesNotHoldUpTheOthers(t *testing.T) {
 	})
 }
 
+func TestHeartbeatComesSoonAfterAPeerIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &network{}
+		b := run(t, net, "http://am:9093")
+		time.Sleep(time.Minute + time.Second)
+		am := net.serve(t, "am:9093")
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		require.Len(t, am.sent("TidemarkAlive", b.start), 1)
+	})
+}
+
 func TestFloodOfChangesIsNoFloodOfPostsToAFailingPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := run(t, &network{}, "http://dead:9093")

@@ -109,19 +109,33 @@ func (p *peer) isFailing() bool {
 }
 
 // beatLoop posts the heartbeat. It has its own loop: a Healthy that hangs stops the heartbeat and nothing
-// else.
+// else. A peer that cannot be reached is tried sooner: it may be restarting, and knows no heartbeat then.
 func (p *peer) beatLoop(ctx context.Context) {
-	tick := time.NewTicker(beatEvery)
-	defer tick.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
+	beating := true
 	for {
-		if err := p.beat(ctx); err != nil && ctx.Err() == nil {
-			p.n.log.Warn("Heartbeat not delivered: raw alerts will page", "alertmanager", p.client.host, "err", err)
-		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-next.C:
 		}
+		wait := beatEvery
+		err := p.beat(ctx)
+		var unreachable *peerError
+		if errors.As(err, &unreachable) {
+			wait = beatRetry
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && beating:
+			p.n.log.Warn("No heartbeat: raw alerts will page", "alertmanager", p.client.host, "err", err)
+		case err == nil && !beating:
+			p.n.log.Info("Heartbeat again: incidents page in place of raw alerts", "alertmanager", p.client.host)
+		}
+		beating = err == nil
+		next.Reset(wait)
 	}
 }
 
