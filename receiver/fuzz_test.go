@@ -154,7 +154,7 @@ func FuzzRestore(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := newRig(t)
 		if r.Restore(b) == nil && len(b) > 0 {
-			require.Len(t, r.Snapshot(), len(b))
+			require.LessOrEqual(t, len(r.Snapshot()), len(b), "a key twice is one key")
 		}
 	})
 }

@@ -242,7 +242,7 @@ func (s *scanner) intern(b []byte) string {
 		return str
 	}
 	str := string(b)
-	if len(b) <= 256 && len(s.known) < 65536 {
+	if len(b) <= 128 && len(s.known) < 65536 {
 		s.known[str] = str
 	}
 	return str
