@@ -229,7 +229,7 @@ func (e *Engine) items() []*item {
 	var out []*item
 	for _, r := range e.records {
 		for i, s := range r.Spans {
-			it := &item{rec: r, span: i, start: s.Start, end: s.End, hold: e.holdOf(r)}
+			it := &item{rec: r, at: s, start: s.Start, end: s.End, hold: e.holdOf(r)}
 			if r.firing() && i == len(r.Spans)-1 {
 				it.end = time.Time{}
 			}

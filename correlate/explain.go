@@ -12,7 +12,7 @@ import (
 // item is one firing stretch of one alert (or anomaly): what is grouped.
 type item struct {
 	rec    *record
-	span   int
+	at     span // of the record when it was explained
 	start  time.Time
 	end    time.Time // zero: firing
 	hold   time.Duration

@@ -17,9 +17,8 @@ type itemKey struct {
 
 // keys of an item: one per firing in it, so that it is found again when it was joined with another.
 func (it *item) keys() []itemKey {
-	s := it.rec.Spans[it.span]
-	out := make([]itemKey, len(s.Starts))
-	for i, t := range s.Starts {
+	out := make([]itemKey, len(it.at.Starts))
+	for i, t := range it.at.Starts {
 		out[i] = itemKey{it.rec.ID, t.UnixNano()}
 	}
 	return out

@@ -29,6 +29,9 @@ type placement struct {
 var metaJobs = []string{"exporter", "kube-state-metrics", "kubelet", "cadvisor", "blackbox", "prometheus", "alertmanager-probe", "cloudwatch", "pushgateway", "telegraf", "statsd"}
 
 func isMetaJob(job string) bool {
+	if topology.IsExporterJob(job) {
+		return true
+	}
 	for _, m := range metaJobs {
 		if strings.Contains(job, m) {
 			return true
@@ -129,6 +132,10 @@ func (p *placement) resolve(v *topology.View) found {
 // lookWorkload finds a workload by name, wherever its namespace when the alert's is another one:
 // monitoring stacks often set the namespace of the exporter.
 func (p *placement) lookWorkload(v *topology.View, name string) int {
+	// A machine is often named after the one service on it: the label of a workload means the service.
+	if n, ok := v.Find(name, p.cluster, p.namespace, topology.WorkloadKinds...); ok {
+		return n
+	}
 	if n, ok := v.Find(name, p.cluster, p.namespace); ok {
 		return n
 	}

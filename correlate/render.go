@@ -117,7 +117,7 @@ func (v *view) member(it *item) Member {
 	m := Member{
 		Labels: it.rec.Labels, Annotations: it.rec.Annotations, GeneratorURL: it.rec.Generator,
 		StartsAt: it.start, Onset: fromSeconds(it.onset), EndsAt: it.end, Status: StateFiring, Class: it.class.String(),
-		Entity: entityOf(v.s.world.v[it.vertex].ent), Firings: len(it.rec.Spans[it.span].Starts),
+		Entity: entityOf(v.s.world.v[it.vertex].ent), Firings: len(it.at.Starts),
 	}
 	if !it.end.IsZero() {
 		m.Status = StateResolved

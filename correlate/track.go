@@ -225,7 +225,7 @@ func (g *group) lastEnd() (time.Time, bool) {
 func (g *group) quiet(cfg *Config) time.Duration {
 	d := time.Duration(cfg.ResolveAfter)
 	for _, it := range g.items {
-		s := it.rec.Spans[it.span].Starts
+		s := it.at.Starts
 		if n := len(s); n >= 3 {
 			d = max(d, min(time.Duration(cfg.FlapWindow), 2*s[n-1].Sub(s[0])/time.Duration(n-1)))
 		}
