@@ -121,7 +121,7 @@ func (s *xorState) readValue(b []byte, w uint64) bool {
 	switch w >> 62 {
 	case 0b00, 0b01: // The same value.
 		s.pos++
-		return true
+		return s.pos <= s.limit
 	case 0b11: // A new position of the meaningful bits.
 		leading := uint(w>>57) & 31
 		s.width = uint(w>>51) & 63
