@@ -187,6 +187,9 @@ func (v *view) excessParts(fam family, active map[int64]bool) []excessPart {
 			}
 		}
 		if p.level == nil {
+			v.seenByCallers(e, p, fam)
+		}
+		if p.level == nil {
 			continue
 		}
 		s := p.level
@@ -215,6 +218,26 @@ func (v *view) excessParts(fam family, active map[int64]bool) []excessPart {
 		}
 	}
 	return parts
+}
+
+// seenByCallers takes what the callers of an entity measured where it reports nothing itself, as an
+// external provider or a database.
+func (v *view) seenByCallers(e int, p *excessPart, fam family) {
+	for _, s := range v.incoming[e] {
+		if len(s.fault) == 0 || s.spread == 0 || s.class.Side == SideServer {
+			continue
+		}
+		sf := familyOf(s.class.Kind)
+		switch {
+		case s.class.Kind == Traffic:
+			if p.traffic == nil || s.mean > p.traffic.mean {
+				p.traffic = s
+			}
+		case sf == anyFamily || (fam != anyFamily && sf != fam):
+		case p.level == nil || s.dev() > p.level.dev():
+			p.level = s
+		}
+	}
 }
 
 // levelChoice prefers what adds up along calls: a mean before a low quantile before a high one, the

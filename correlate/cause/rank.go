@@ -8,7 +8,7 @@ import (
 // deciders are the kinds of evidence that may place entities first, in the order in which they are
 // asked; one row and one file per kind. The first that is sure leads the list, what later ones are
 // sure of follows, and the fused rest comes after.
-var deciders = []func(*view) finding{resource, edgeGap, spanGap, logPattern, change, excess, rarity}
+var deciders = []func(*view) finding{sharedAttribute, resource, edgeGap, spanGap, logPattern, change, excess, rarity}
 
 // fused are the kinds whose ranks are added up for the rest of the list.
 var fused = []func(*view) finding{ownAnomaly, residual, pageRank, correlation}

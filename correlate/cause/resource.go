@@ -1,5 +1,7 @@
 package cause
 
+import "fmt"
+
 // A resource decides when its strongest entity is this strong, and leads the second by this much,
 // in logarithms of deviations: the lead, not the height, tells a cause from noise, as on a noisy
 // system some processor series is always far out.
@@ -25,13 +27,36 @@ func resource(v *view) finding {
 	}
 	f.evidence = func(e int) []Evidence {
 		if top[e] == nil || top[e].up < 2 {
-			return nil
+			return v.membersEvidence(f.kind, e, top)
 		}
 		return []Evidence{v.evidenceOf(f.kind, top[e], f.score[e])}
 	}
-	best, first, second := v.topTwo(f.score)
-	if best >= 0 && first >= resourceStrength && first-second >= resourceLead {
+	f.score = v.level(f.score)
+	best, first, lead := v.lead(f.score)
+	if best >= 0 && first >= resourceStrength && lead >= resourceLead {
 		f.decided, f.strength, f.margin = []int{best}, first, 1
 	}
 	return f
+}
+
+// membersEvidence shows a group's strongest member where the group has no series of its own.
+func (v *view) membersEvidence(kind string, e int, top []*sample) []Evidence {
+	var best *sample
+	n := 0
+	group := append(append([]int(nil), v.members[e]...), v.guests[e]...)
+	for _, m := range group {
+		if s := top[m]; s != nil && strength(s.up) >= resourceStrength {
+			n++
+			if best == nil || s.up > best.up {
+				best = s
+			}
+		}
+	}
+	if n < 2 {
+		return nil
+	}
+	ev := v.evidenceOf(kind, best, strength(best.up))
+	ev.Entity = v.names[e]
+	ev.Text = fmt.Sprintf("%d of %d entities of %s use far more than normal, as %s of %s: %s, normally %s.", n, len(group), v.names[e], best.Metric, v.names[best.ent], number(best.mean), number(best.median))
+	return []Evidence{ev}
 }

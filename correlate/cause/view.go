@@ -38,7 +38,8 @@ type view struct {
 
 	series   []*sample
 	own      [][]*sample // By entity, calls excluded.
-	peerings []*sample   // Series about calls.
+	peerings []*sample   // Series about calls,
+	incoming [][]*sample // and the same by callee.
 }
 
 // sample is one series of the view.
@@ -114,6 +115,15 @@ func (v *view) addEntities() {
 	}
 	for i := range c.Spans {
 		add(c.Spans[i].Entity)
+	}
+	for i := range c.Changes {
+		add(c.Changes[i].Entity)
+	}
+	for e, attributes := range c.Attributes {
+		add(e)
+		for _, value := range attributes {
+			add(value)
+		}
 	}
 	slices.Sort(v.names)
 	for i, n := range v.names {
@@ -226,6 +236,9 @@ func (v *view) addSeries() {
 		if !ok {
 			continue
 		}
+		if s = tidy(s); s == nil {
+			continue
+		}
 		x := &sample{Series: s, class: Classify(s.Metric), ent: ent, peer: -1}
 		if s.Kind != Unclassified {
 			x.class.Kind = s.Kind
@@ -247,6 +260,10 @@ func (v *view) addSeries() {
 	slices.SortStableFunc(v.peerings, func(a, b *sample) int {
 		return cmp.Or(cmp.Compare(a.ent, b.ent), cmp.Compare(a.peer, b.peer), order(a, b))
 	})
+	v.incoming = make([][]*sample, len(v.names))
+	for _, s := range v.peerings {
+		v.incoming[s.peer] = append(v.incoming[s.peer], s)
+	}
 }
 
 // setStart measures every series against a fault that started at start (milliseconds).
@@ -391,4 +408,27 @@ func (v *view) topDev(e int) *sample {
 		}
 	}
 	return best
+}
+
+// tidy returns a series whose samples can be searched: as many values as time stamps, in order. It
+// returns the series itself where that is so already, which is the rule.
+func tidy(s *Series) *Series {
+	n, m := min(len(s.T), len(s.V)), min(len(s.BaseT), len(s.BaseV))
+	if n+m == 0 {
+		return nil
+	}
+	if n == len(s.T) && n == len(s.V) && m == len(s.BaseT) && m == len(s.BaseV) && slices.IsSorted(s.T) {
+		return s
+	}
+	c := *s
+	c.T, c.V, c.BaseT, c.BaseV = slices.Clone(s.T[:n]), slices.Clone(s.V[:n]), s.BaseT[:m], s.BaseV[:m]
+	at := make([]int, n)
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortStableFunc(at, func(a, b int) int { return cmp.Compare(s.T[a], s.T[b]) })
+	for i, j := range at {
+		c.T[i], c.V[i] = s.T[j], s.V[j]
+	}
+	return &c
 }

@@ -15,6 +15,7 @@ func main() {
 	sys := flag.String("system", "", "")
 	auto := flag.Bool("auto", false, "")
 	late := flag.Duration("late", 0, "")
+	asof := flag.Duration("asof", -1, "")
 	flag.Parse()
 	metrics, err := load(filepath.Join(os.Getenv("TIDEMARK_DATA"), "rca"), cause.Reference(*ref))
 	if err != nil {
@@ -39,6 +40,14 @@ func main() {
 				continue
 			}
 			m := models[r.system]
+			if *asof >= 0 {
+				for i := range r.given.Series {
+					x := &r.given.Series[i]
+					for len(x.T) > 0 && x.T[len(x.T)-1] > r.given.AlertTime.Add(*asof).UnixMilli() {
+						x.T, x.V = x.T[:len(x.T)-1], x.V[:len(x.V)-1]
+					}
+				}
+			}
 			k := cause.Rank(r.given, cause.Options{IgnoreFaultTime: *auto, StartOffset: *late, Model: &m})
 			n := r.rank(k)
 			mark := " "
