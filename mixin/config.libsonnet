@@ -46,8 +46,8 @@
     // Where the page of an alert is; %s is its name in lower case.
     runbookURLPattern: 'https://github.com/tidemark/tidemark/blob/main/docs/runbooks/%s.md',
 
-    // Where people open Tidemark's pages; dashboards link an incident to <url>/incidents/<id>.
-    // Empty keeps the links relative to Grafana, which suits a shared reverse proxy.
+    // Where people open Tidemark's pages: what the variable of the dashboards starts with. A
+    // dashboard links an incident to <url>/incidents/<id>.
     externalURL: 'http://localhost:9099',
 
     dashboards: {

@@ -1,9 +1,10 @@
 // Alerts on forecasts: something will be full, and when.
 {
   local config = $._config,
+  local selector = if config.seriesSelector == '' then '' else '{%s}' % config.seriesSelector,
   local limit(severity, seconds) = {
     alert: config.alertPrefix + 'LimitAhead',
-    expr: 'tidemark_limit_seconds{%s} < %d' % [config.seriesSelector, seconds],
+    expr: 'tidemark_limit_seconds%s < %d' % [selector, seconds],
     'for': config.limitFor,
     labels: { severity: severity },
     annotations: {

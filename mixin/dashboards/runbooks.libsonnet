@@ -30,7 +30,7 @@ function(config)
           'Proposals that have not ended: suggested, waiting for approval, running, or being verified.',
           grafana.instant(source, 'sum(tidemark_runbook_open_proposals{%s})' % own),
           steps=[[null, 'blue'], [1, 'orange']]
-        ) + grafana.link('Incidents', config.externalURL + '/'),
+        ) + grafana.link('Incidents', '${tidemark:raw}/'),
         grafana.stat(
           'Calls',
           'Runbooks called in the time range.',

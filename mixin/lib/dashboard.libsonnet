@@ -93,10 +93,14 @@ function(config) {
         targetBlank: true,
         icon: 'bolt',
         tooltip: 'Tidemark: incidents with cause, evidence and action',
-        url: config.externalURL + '/',
+        url: '${tidemark:raw}/',
       },
     ],
-    templating: { list: sources + variables },
+    templating: {
+      list: sources + variables + [
+        g.variable.text('tidemark', 'Tidemark', config.externalURL, 'Where the pages of Tidemark are; links to incidents start with it.'),
+      ],
+    },
     panels: g.layout(rows),
   },
 
@@ -112,6 +116,6 @@ function(config) {
   // With a second data source on the dashboard, each is named after its kind.
   typed(type):: g.variable.datasource(type, type + '_datasource', std.asciiUpper(type[0]) + type[1:] + ' data source'),
 
-  incidentURL:: config.externalURL + '/incidents/${__data.fields.incident}',
+  incidentURL:: '${tidemark:raw}/incidents/${__data.fields.incident}',
   seriesURL:: '/d/tidemark-series?${datasource:queryparam}&var-watch=${__data.fields.watch}&var-job=${__data.fields.job}&var-instance=${__data.fields.instance}&${__url_time_range}',
 }

@@ -1,7 +1,7 @@
 // Recording rules: what the alerts and people's own rules start from. The scores of all series are
 // read once here; the alerts then look at the few that are anomalous.
 {
-  local selector = $._config.seriesSelector,
+  local selector = if $._config.seriesSelector == '' then '' else '{%s}' % $._config.seriesSelector,
   local own = $._config.tidemarkSelector,
 
   prometheusRules+:: {
@@ -13,9 +13,9 @@
             // One series for each anomaly that lasts, with its kind and detector; the value is the score.
             record: 'tidemark:anomaly_score:active',
             expr: |||
-              tidemark_anomaly_active{%(selector)s}
+              tidemark_anomaly_active%(selector)s
               * ignoring (kind, detector) group_left ()
-              tidemark_anomaly_score{%(selector)s}
+              tidemark_anomaly_score%(selector)s
             ||| % { selector: selector },
           },
           {
@@ -24,7 +24,7 @@
             expr: |||
               tidemark:anomaly_score:active
               and ignoring (kind, detector)
-              tidemark_anomaly_alarm_score{%(selector)s} > 1
+              tidemark_anomaly_alarm_score%(selector)s > 1
             ||| % { selector: selector },
           },
           {
@@ -35,7 +35,7 @@
           {
             // Kept false-alarm budget: the mean over the series of each watch; 1 is on target.
             record: 'watch:tidemark_false_alarm_budget_ratio:avg',
-            expr: 'avg by (watch) (tidemark_false_alarm_budget_ratio{%s})' % selector,
+            expr: 'avg by (watch) (tidemark_false_alarm_budget_ratio%s)' % selector,
           },
           {
             // Alerts that became one incident, over a day: the compression.

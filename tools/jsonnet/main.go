@@ -1,6 +1,6 @@
-// Command jsonnet formats, lints and renders the mixin: rules/*.yaml, dashboards/*.json and the
-// PrometheusRule of the examples. With --check it writes nothing and fails when a file is not as it
-// would write it.
+// Command jsonnet formats, lints and renders the mixin: rules/*.yaml, dashboards/*.json, the
+// PrometheusRule of the examples and the reference pages of both. With --check it writes nothing and
+// fails when a file is not as it would write it.
 package main
 
 import (
@@ -105,6 +105,13 @@ func render(root string, put put) error {
 			return err
 		}
 		want[filepath.FromSlash(name)] = []byte(header + strings.TrimSuffix(text, "\n") + "\n")
+	}
+	pages, err := vm.EvaluateFileMulti(filepath.Join(root, "mixin", "docs.jsonnet"))
+	if err != nil {
+		return err
+	}
+	for name, text := range pages {
+		want[filepath.Join("docs", name)] = []byte(strings.TrimRight(text, "\n") + "\n")
 	}
 	vm.StringOutput = false
 	dashboards, err := vm.EvaluateFileMulti(filepath.Join(root, "mixin", "dashboards.jsonnet"))

@@ -14,6 +14,7 @@ func tree(t *testing.T) string {
 		"mixin/alerts.jsonnet":         "'groups: []'\n",
 		"mixin/rules.jsonnet":          "'groups: []'\n",
 		"mixin/prometheusrule.jsonnet": "'kind: PrometheusRule'\n",
+		"mixin/docs.jsonnet":           "{ 'a.md': '# A' }\n",
 		"mixin/dashboards.jsonnet":     "{ 'a.json': { uid: 'a' } }\n",
 	} {
 		file := filepath.Join(root, name)
@@ -24,7 +25,7 @@ func tree(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	for _, dir := range []string{"rules", "dashboards", "examples/kubernetes"} {
+	for _, dir := range []string{"rules", "dashboards", "examples/kubernetes", "docs"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -43,6 +44,7 @@ func TestCheckFindsWhatWriteWouldChange(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, root string){
 		"a rendered rule file was edited by hand":     edit("rules/tidemark-rules.yaml", "groups: [] # mine\n"),
 		"a dashboard was edited by hand":              edit("dashboards/a.json", "{}"),
+		"a page was edited by hand":                   edit("docs/a.md", "# Mine\n"),
 		"a source changed and was not rendered":       edit("mixin/dashboards.jsonnet", "{ 'a.json': { uid: 'b' } }\n"),
 		"a source is not formatted":                   edit("mixin/rules.jsonnet", "\"groups: []\"\n"),
 		"a source has an unused variable":             edit("mixin/rules.jsonnet", "local unused = 1;\n'groups: []'\n"),
