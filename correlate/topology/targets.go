@@ -46,6 +46,9 @@ func (s Targets) Find(answers [][]Sample) Found {
 
 func (s Targets) target(f *Found, x Sample, nodes map[string]Entity, exporters map[string]bool) {
 	job, name := first(x.Labels, "service", "job"), x.Labels.Get("instance")
+	if x.Labels.Get("service") == "" && IsExporterJob(job) {
+		return // It reports of machines; what it is called is no workload.
+	}
 	if job == "" || name == "" || exporters[name] || x.Labels.Get("pod") != "" {
 		return // Pods are the business of kube-state-metrics.
 	}
@@ -70,4 +73,17 @@ func isLoopback(host string) bool {
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback()
+}
+
+// WorkloadKinds are the kinds that a workload's label names.
+var WorkloadKinds = []Kind{KindService, KindDatabase, KindQueue, KindIngress, KindExternal}
+
+// IsExporterJob says whether a scrape job is one of machines' exporters by its usual names: its
+// targets are machines, not instances of a workload of that name.
+func IsExporterJob(job string) bool {
+	switch job {
+	case "node", "nodes", "node-exporter", "node_exporter", "kubernetes-nodes", "windows", "windows_exporter", "cadvisor":
+		return true
+	}
+	return false
 }

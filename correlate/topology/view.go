@@ -94,11 +94,16 @@ func agree(a, b string, weight int) int {
 
 // ByAddress finds what an ip or ip:port or host:port belongs to.
 func (v *View) ByAddress(addr string) (int, bool) {
-	if n, ok := v.Find(addr, "", ""); ok {
-		return n, true
+	// One name may be that of a service, of its only instance and of the machine below: an address
+	// means the nearest to the wire.
+	for _, name := range []string{addr, hostOf(addr)} {
+		for _, kinds := range [][]Kind{{KindPod, KindInstance}, {KindNode}, nil} {
+			if n, ok := v.Find(name, "", "", kinds...); ok {
+				return n, true
+			}
+		}
 	}
-	host := hostOf(addr)
-	return v.Find(host, "", "")
+	return -1, false
 }
 
 // hostOf strips the port of host:port and [v6]:port.

@@ -133,13 +133,22 @@ func labelsOf(ls model.LabelSet) func(string) string {
 // preferring names that the graph knows.
 func entityOf(get func(string) string, view *topology.View, cfg *correlate.Config) (string, bool) {
 	fallback := ""
-	for _, name := range slices.Concat(cfg.EntityLabels, cfg.UnitLabels) {
+	for _, name := range cfg.EntityLabels {
+		v := get(name)
+		if v == "" || name == "job" && topology.IsExporterJob(v) {
+			continue
+		}
+		if _, known := view.Find(v, get("cluster"), get("namespace"), topology.WorkloadKinds...); known {
+			return v, true
+		}
+		if fallback == "" {
+			fallback = v
+		}
+	}
+	for _, name := range cfg.UnitLabels {
 		v := get(name)
 		if v == "" {
 			continue
-		}
-		if _, known := view.Find(v, get("cluster"), get("namespace")); known {
-			return v, true
 		}
 		if n, known := view.ByAddress(v); known {
 			return view.Entities[n].Name, true

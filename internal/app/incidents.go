@@ -46,9 +46,9 @@ type incidents struct {
 }
 
 type incidentMetrics struct {
-	received, dropped prometheus.Counter
-	opened            prometheus.Counter
-	firstPage         prometheus.Histogram
+	dropped   prometheus.Counter
+	opened    prometheus.Counter
+	firstPage prometheus.Histogram
 }
 
 func newIncidents(s *session) (*incidents, error) {
@@ -62,9 +62,8 @@ func newIncidents(s *session) (*incidents, error) {
 	})
 	f := promauto.With(s.registry)
 	i.metrics = incidentMetrics{
-		received: f.NewCounter(prometheus.CounterOpts{Name: "tidemark_alerts_received_total", Help: "Alerts taken in, repeats left out."}),
-		dropped:  f.NewCounter(prometheus.CounterOpts{Name: "tidemark_alerts_direct_total", Help: "Direct copies of alerts that were left to the pager."}),
-		opened:   f.NewCounter(prometheus.CounterOpts{Name: "tidemark_incidents_total", Help: "Incidents opened."}),
+		dropped: f.NewCounter(prometheus.CounterOpts{Name: "tidemark_alerts_direct_total", Help: "Direct copies of alerts that were left to the pager."}),
+		opened:  f.NewCounter(prometheus.CounterOpts{Name: "tidemark_incidents_total", Help: "Incidents opened."}),
 		firstPage: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "tidemark_incident_first_post_seconds", Help: "Time from the first alert of an incident to its first post.",
 			Buckets: []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600},
@@ -93,7 +92,6 @@ func (i *incidents) alerts(as []*model.Alert) {
 		}
 		kept = append(kept, a)
 	}
-	i.metrics.received.Add(float64(len(kept)))
 	i.mu.Lock()
 	for _, a := range kept {
 		if fp := a.Labels.Fingerprint(); a.ResolvedAt(now) {
