@@ -58,6 +58,7 @@ const (
 // for what can never be accepted.
 func TestRefusals(t *testing.T) {
 	const mib = 1 << 20
+	bomb := gzipped(t, make([]byte, 40*mib))
 	type tcase struct {
 		name, path, contentType, encoding, body string
 		code                                    int
@@ -104,8 +105,8 @@ func TestRefusals(t *testing.T) {
 			`none of the 1 alerts can be taken; alert 0: status is "pending", must be "firing" or "resolved"`},
 		{"webhook: a time in other form", receiver.WebhookPath, jsonType, "", message(`{"status":"firing","labels":{"a":"b"},"startsAt":"yesterday"}`), 400,
 			`none of the 1 alerts can be taken; alert 0: startsAt is "yesterday", must be a time such as 2026-11-22T10:00:00Z`},
-		{"webhook: gzip bomb", receiver.WebhookPath, jsonType, "gzip", gzipped(t, make([]byte, 100*mib)), 413,
-			fmt.Sprintf(`the body of %d bytes gives more than %d bytes when decompressed`, len(gzipped(t, make([]byte, 100*mib))), len(gzipped(t, make([]byte, 100*mib)))*32)},
+		{"webhook: gzip bomb", receiver.WebhookPath, jsonType, "gzip", bomb, 413,
+			fmt.Sprintf(`the body of %d bytes gives more than %d bytes when decompressed`, len(bomb), max(len(bomb)*32, mib))},
 		{"webhook: gzip that ends early", receiver.WebhookPath, jsonType, "gzip", gzipped(t, []byte(message()))[:60], 400, `the gzip body ends early`},
 		{"webhook: gzip that is none", receiver.WebhookPath, jsonType, "gzip", message(), 400, `the body is not gzip: gzip: invalid header`},
 		{"webhook: an encoding of its own", receiver.WebhookPath, jsonType, "br", message(), 415, `Content-Encoding is br, must be gzip, snappy or none`},
@@ -197,12 +198,12 @@ func TestBadAlertCostsOnlyItself(t *testing.T) {
 
 // Bombs must cost little: memory stays under twice the body limit.
 func TestBombsCostLittleMemory(t *testing.T) {
-	gz := gzipped(t, make([]byte, 200<<20))
+	gz := gzipped(t, make([]byte, 100<<20))
 	for _, tc := range []struct{ name, path, contentType, encoding, body string }{
 		{"snappy", receiver.LokiPath, protoType, "", snappyBomb()},
 		{"gzip", receiver.WebhookPath, jsonType, "gzip", gz},
 		{"nested JSON", receiver.WebhookPath, jsonType, "", strings.Repeat(`{"a":`, 100_000)},
-		{"an object of a million keys", receiver.WebhookPath, jsonType, "", message(labelled(manyLabels(1_000_000)))},
+		{"an object of 300 000 keys", receiver.WebhookPath, jsonType, "", message(labelled(manyLabels(300_000)))},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t)

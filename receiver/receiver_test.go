@@ -269,3 +269,75 @@ func TestMetricsFollowTheNamingRules(t *testing.T) {
 	require.Empty(t, problems)
 	require.Equal(t, 1.0, r.counter("tidemark_alerts_received_total"))
 }
+
+func TestEscapesAreUndone(t *testing.T) {
+	for _, tc := range []struct{ json, want string }{
+		{`plain`, "plain"},
+		{`\"\\\/\b\f\n\r\t`, "\"\\/\b\f\n\r\t"},
+		{`caf\u00e9 \u4E2d \ud83d\ude00`, "café 中 😀"},
+		{`half \ud83d pair`, "half \ufffd pair"},
+		{`two halves \ude00\ud83d`, "two halves \ufffd\ufffd"},
+		{`half \ud83d\u0041`, "half \ufffdA"},
+		{`nul \u0000`, "nul \x00"},
+	} {
+		r := newRig(t)
+		w := r.webhook(labelled(`{"alertname":"A","v":"` + tc.json + `"}`))
+		require.Equal(t, http.StatusNoContent, w.Code, w.Body.String())
+		require.Equal(t, model.LabelValue(tc.want), r.alerts[0].Labels["v"])
+	}
+	for _, wrong := range []string{`\x`, `\u12`, `\u12g4`, `\U0041`, `\`} {
+		w := newRig(t).webhook(labelled(`{"v":"` + wrong + `"}`))
+		require.Equal(t, http.StatusBadRequest, w.Code, wrong)
+	}
+	w := newRig(t).webhook(labelled("{\"v\":\"a\nb\"}"))
+	require.Contains(t, w.Body.String(), "a control character in a string at byte")
+}
+
+// Of equal label names the last one counts, and the order of labels makes no difference.
+func TestSameLabelsAreTheSameAlert(t *testing.T) {
+	r := newRig(t)
+	for _, labels := range []string{
+		`{"alertname":"A","x":"1"}`, `{"x":"1","alertname":"A"}`, `{"x":"0","alertname":"A","x":"1"}`, `{"alertname":"A","x":"1","empty":""}`,
+	} {
+		require.Equal(t, http.StatusNoContent, r.webhook(labelled(labels)).Code)
+	}
+	require.Len(t, r.alerts, 1)
+	r.webhook(labelled(`{"alertname":"A","x":"0"}`))
+	require.Len(t, r.alerts, 2)
+}
+
+func TestKeysAreBounded(t *testing.T) {
+	r := newRig(t, func(c *receiver.Config) { c.Webhook.DedupMaxKeys = 100 })
+	for i := range 1000 {
+		r.webhook(alert(fmt.Sprint("A", i), "firing", start))
+		require.LessOrEqual(t, len(r.Snapshot()), 17+24*100)
+	}
+	r.webhook(alert("A999", "firing", start))
+	require.Len(t, r.alerts, 1000, "the newest keys are kept")
+
+	r.pass(28 * time.Hour)
+	r.webhook(alert("B", "firing", start))
+	r.webhook(alert("A999", "firing", start))
+	require.Len(t, r.alerts, 1001, "keys live at least the retention")
+	r.pass(28 * time.Hour)
+	r.webhook(alert("C", "firing", start))
+	r.webhook(alert("A999", "firing", start))
+	require.Len(t, r.alerts, 1003, "and at most twice the retention")
+}
+
+// Two messages with the same alert may be made durable at the same time; one of them delivers it.
+func TestSameAlertAtTheSameTimeIsDeliveredOnce(t *testing.T) {
+	r := newRig(t)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for i := range 50 {
+				if code := r.webhook(alert(fmt.Sprint("A", i), "firing", start)).Code; code != http.StatusNoContent {
+					t.Error(code)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, r.alerts, 50)
+}
