@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/bulkhead"
@@ -164,15 +165,15 @@ func (r *runner) request(ctx context.Context, p Proposal, now time.Time) (*http.
 func (r *runner) attempt(ctx context.Context, p Proposal, now time.Time) answer {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.cfg.Timeout))
 	defer cancel()
-	sent := false
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent = true }})
+	var sent atomic.Bool // A dial that lost the race against the timeout still calls the trace.
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
 	req, err := r.request(ctx, p, now)
 	if err != nil {
 		return answer{outcome: outcomeFinal, reason: err.Error()}
 	}
 	resp, err := r.transport.RoundTrip(req) // Not through a http.Client, which would look at redirects.
 	if err != nil {
-		return r.unanswered(err, sent)
+		return r.unanswered(err, sent.Load())
 	}
 	defer resp.Body.Close()
 	a := judge(resp, now)

@@ -69,7 +69,7 @@ type Runbook struct {
 
 // Limits bound how often a runbook is called, whatever is approved.
 type Limits struct {
-	// PerTarget calls for one resource within an hour.
+	// PerTarget calls for one cause and resource within an hour.
 	PerTarget int `yaml:"per_target,omitempty" json:"per_target"`
 	// PerHour calls in any hour.
 	PerHour int `yaml:"per_hour,omitempty" json:"per_hour"`

@@ -247,14 +247,14 @@ func (m *Manager) overLimit(p Proposal, r *runner) string {
 			continue
 		}
 		total++
-		if other.Incident.Resource == p.Incident.Resource {
+		if other.Incident.target() == p.Incident.target() {
 			target++
 		}
 	}
 	switch {
 	case target >= r.cfg.Limits.PerTarget:
 		return fmt.Sprintf("limits.per_target: runbook %q was called %d times for %q within an hour, at most %d are allowed",
-			p.Runbook, target, p.Incident.Resource, r.cfg.Limits.PerTarget)
+			p.Runbook, target, p.Incident.target(), r.cfg.Limits.PerTarget)
 	case total >= r.cfg.Limits.PerHour:
 		return fmt.Sprintf("limits.per_hour: runbook %q was called %d times within an hour, at most %d are allowed",
 			p.Runbook, total, r.cfg.Limits.PerHour)

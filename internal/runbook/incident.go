@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -16,7 +17,7 @@ type Incident struct {
 	Cause      string  `json:"cause,omitempty"`
 	CauseKind  string  `json:"cause_kind,omitempty"`
 	Confidence float64 `json:"confidence,omitempty"`
-	// Resource is what an action would act on; calls are limited per resource.
+	// Resource is the part of the cause an action would act on (disk sda); may be empty.
 	Resource string `json:"resource,omitempty"`
 	Summary  string `json:"summary,omitempty"`
 	// Labels are those that all members share.
@@ -53,6 +54,11 @@ func (i Incident) MatchLabels() model.LabelSet {
 		set[name] = model.LabelValue(value)
 	}
 	return set
+}
+
+// target is what an action on the incident acts on; calls are limited per target.
+func (i Incident) target() string {
+	return strings.TrimSpace(i.Cause + " " + i.Resource)
 }
 
 // matches says whether all matchers hold for the label set.

@@ -210,7 +210,7 @@ func TestLimitPerTargetAndHour(t *testing.T) {
 			synctest.Wait()
 			return err
 		}
-		require.ErrorContains(t, other("i-2", "db-0"), `limits.per_target: runbook "failover" was called 1 times for "db-0" within an hour`)
+		require.ErrorContains(t, other("i-2", "db-0"), `limits.per_target: runbook "failover" was called 1 times for "db-0/disk db-0" within an hour`)
 		require.NoError(t, other("i-3", "db-1"))
 		require.ErrorContains(t, other("i-4", "db-2"), "limits.per_hour: runbook \"failover\" was called 2 times")
 		require.Equal(t, 2, r.end.calls())
