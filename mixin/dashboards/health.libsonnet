@@ -11,6 +11,9 @@ function(config)
   local quantile(q, metric, label) =
     'histogram_quantile(%g, sum by (le, %s) (rate(tidemark_%s_bucket{%s}[$__rate_interval])))' % [q, label, metric, own];
 
+  // Every process has these metrics; only those of Tidemark are meant, whatever the variables say.
+  local ours(expr) = expr + ' and on (job, instance) tidemark_config_last_reload_successful{%s}' % own;
+
   d.new(
     'tidemark-health',
     'Health',
@@ -22,7 +25,7 @@ function(config)
         grafana.stat(
           'Up',
           'Instances that Prometheus can scrape.',
-          grafana.instant(source, 'sum(up{%s})' % own),
+          grafana.instant(source, 'sum(up{%(own)s} and on (job, instance) max_over_time(tidemark_config_last_reload_successful{%(own)s}[$__range]))' % { own: own }),
           steps=[[null, 'red'], [1, 'green']]
         ),
         grafana.stat(
@@ -189,19 +192,19 @@ function(config)
         grafana.timeseries(
           'Memory',
           'Resident memory of the process.',
-          [grafana.target(source, 'process_resident_memory_bytes{%s}' % own, '{{instance}}')],
+          [grafana.target(source, ours('process_resident_memory_bytes{%s}' % own), '{{instance}}')],
           'bytes'
         ) + grafana.range(0),
         grafana.timeseries(
           'CPU',
           'CPU seconds a second.',
-          [grafana.target(source, 'rate(process_cpu_seconds_total{%s}[$__rate_interval])' % own, '{{instance}}')],
+          [grafana.target(source, ours('rate(process_cpu_seconds_total{%s}[$__rate_interval])' % own), '{{instance}}')],
           'short'
         ) + grafana.range(0),
         grafana.timeseries(
           'Goroutines',
           'Goroutines of the process: a rise without end is a leak.',
-          [grafana.target(source, 'go_goroutines{%s}' % own, '{{instance}}')]
+          [grafana.target(source, ours('go_goroutines{%s}' % own), '{{instance}}')]
         ) + grafana.range(0),
       ]),
     ]

@@ -26,17 +26,20 @@ function(config)
           'Lines taken',
           'Log lines that Tidemark received, a second.',
           grafana.instant(source, 'sum(rate(tidemark_receiver_lines_total{%s}[$__rate_interval]))' % own),
-          'cps'
+          'cps',
+          w=8
         ),
         grafana.stat(
           'Templates',
           'Templates with lines at this moment.',
-          grafana.instant(source, 'count(%s > 0) or vector(0)' % lines)
+          grafana.instant(source, 'count(%s > 0) or vector(0)' % lines),
+          w=8
         ),
         grafana.stat(
           'New templates',
           'Templates that were not there the compared time ago.',
           grafana.instant(source, 'count((%s > 0) unless %s) or vector(0)' % [lines, earlier]),
+          w=8,
           steps=[[null, 'green'], [1, 'orange']]
         ),
         grafana.table(
@@ -44,7 +47,7 @@ function(config)
           'Templates that were not there the compared time ago: the first place to look after a change.',
           [grafana.instant(source, 'sort_desc((%s > 0) unless %s)' % [lines, earlier], format='table')],
           'cps',
-          w=12
+          w=24
         ) + grafana.columns([], { Value: 'lines a second' }) + grafana.noValue('nothing new'),
         grafana.timeseries(
           'Most frequent templates',

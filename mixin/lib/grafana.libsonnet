@@ -114,7 +114,7 @@
     gridPos: { w: w, h: h },
     fieldConfig: {
       defaults: {
-        unit: unit,
+        [if unit != '' then 'unit']: unit,
         custom: {},
         links: [],
         mappings: [],
@@ -209,8 +209,9 @@
       },
     },
 
+  // Nodes and edges by the names of their columns; the panel prints a unit as text, so it has none.
   nodeGraph(title, description, nodes, edges, w=24, h=16)::
-    self.panel('nodeGraph', title, description, [nodes { refId: 'nodes' }, edges { refId: 'edges' }], 'short', w, h) {
+    self.panel('nodeGraph', title, description, [nodes { refId: 'nodes' }, edges { refId: 'edges' }], '', w, h) {
       options: { nodes: {}, edges: {}, zoomMode: 'cooperative' },
     },
 
