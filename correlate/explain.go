@@ -84,8 +84,8 @@ func (x *explainer) explain(items []*item, view *topology.View) *stretch {
 	}
 	s.prob = &problem{dens: x.dens, cells: cellsOf(items)}
 	s.prob.roots = rootsOf(s.world, s.prob, items)
-	chosen := s.prob.solve()
-	s.groups = s.prob.groupsOf(items, chosen)
+	chosen, to := s.prob.refine(s.prob.solve())
+	s.groups = s.prob.groupsOf(items, chosen, to)
 	var near []Change
 	if x.changes != nil && len(items) > 0 {
 		first, last := items[0].onset, items[len(items)-1].onset
@@ -127,18 +127,19 @@ func cellsOf(items []*item) []cell {
 		vertex  int
 		class   class
 		onset   float64
+		end     float64
 		bias    float64
 		anomaly bool
 	}
 	at := map[key]int{}
 	var cells []cell
 	for i, it := range items {
-		k := key{it.vertex, it.class, math.Floor(it.onset/timeGrid) * timeGrid, it.bias, it.rec.Anomaly != nil}
+		k := key{it.vertex, it.class, math.Floor(it.onset/timeGrid) * timeGrid, it.endOnGrid(), it.bias, it.rec.Anomaly != nil}
 		n, ok := at[k]
 		if !ok {
 			n = len(cells)
 			at[k] = n
-			cells = append(cells, cell{vertex: it.vertex, class: it.class, onset: k.onset, bias: it.bias})
+			cells = append(cells, cell{vertex: it.vertex, class: it.class, onset: k.onset, end: k.end, bias: it.bias})
 			if it.class == classAdmin {
 				cells[n].bias += lnAdmin
 			}
@@ -159,14 +160,21 @@ func cellsOf(items []*item) []cell {
 	return cells
 }
 
+// endOnGrid is 0 for an alert that still fires or flaps: its last end is one of many.
+func (it *item) endOnGrid() float64 {
+	if it.end.IsZero() || len(it.at.Starts) >= 2*len(it.rec.Copies) {
+		return 0
+	}
+	return math.Floor(seconds(it.end)/endGrid) * endGrid
+}
+
 const (
 	manyAlike = 4
 	lnAdmin   = -2.302585092994046 // ln .1: housekeeping has to do with little
 )
 
 // groupsOf gives every item its group.
-func (p *problem) groupsOf(items []*item, chosen []hypothesis) []group {
-	to := p.assign(chosen)
+func (p *problem) groupsOf(items []*item, chosen []hypothesis, to []int) []group {
 	groups := make([]group, len(chosen))
 	var alone []group
 	owner := make([]int, len(items))

@@ -16,6 +16,10 @@ const (
 	maxCausesOut = 10
 	changeReach  = 30 * 60.0 // s before the start in which a change is suspect
 	changeBonus  = 4.0
+	minAmplitude = 0.25
+	maxAmplitude = 3.0
+	unwatched    = 0.3  // of lateOwn for what has no instances in a graph that has them
+	oneNodeCost  = 10.0 // for a zone of which one node alone has alerts
 )
 
 // parts are the terms of a score, kept for the evidence.
@@ -37,6 +41,10 @@ func (s *stretch) rank(g *group, changes []Change) {
 		inGroup[it] = true
 		first = min(first, it.onset)
 	}
+	one := true // All members at one entity: it is the cause, not what its labels are.
+	for _, it := range g.items {
+		one = one && it.vertex == g.items[0].vertex
+	}
 	for c := range s.prob.cells {
 		n := 0
 		for _, i := range s.prob.cells[c].items {
@@ -50,6 +58,9 @@ func (s *stretch) rank(g *group, changes []Change) {
 	}
 	var out []ranked
 	for i := range s.prob.roots {
+		if s.prob.roots[i].vertex < 0 && one {
+			continue
+		}
 		if r, ok := s.score(i, member, first, changes); ok {
 			out = append(out, r)
 		}
@@ -101,15 +112,63 @@ func (s *stretch) score(i int, member map[int]float64, first float64, changes []
 		}
 	}
 	best.parts.silent = r.sum
-	best.score += rest - silentCost*r.sum - (r.cost - causeCost - absentCost*r.sum)
+	best.score += rest + s.amplitude(r, cells, best.start) - (r.cost - causeCost - absentCost*r.sum)
 	best.parts.own = s.ownOnset(r, cells) - first
 	best.parts.late = max(0, min(1, best.parts.own/lateOwnAfter))
-	best.score -= lateOwn * best.parts.late
+	best.score -= lateOwn * best.parts.late * s.audible(r)
+	best.score -= s.narrow(r, cells)
 	if c := s.changeAt(r, best.start, changes); c != nil {
 		best.parts.change = c
 		best.score += changeBonus
 	}
 	return best, true
+}
+
+// amplitude lets the trouble be weaker or stronger than usual: with all rates times a, the likelihood
+// of n alerts where sum are expected changes by n ln a - a sum, best at a = n/sum, within bounds.
+func (s *stretch) amplitude(r *root, cells []reach, start float64) float64 {
+	n := 0.0
+	for _, x := range cells {
+		if w := s.prob.cells[x.cell].weight; s.prob.gain(x, start) > strayGain*w {
+			n += w
+		}
+	}
+	if r.sum == 0 {
+		return 0
+	}
+	a := max(minAmplitude, min(maxAmplitude, n/r.sum))
+	return n*math.Log(a) - silentCost*a*r.sum
+}
+
+// audible is how much the silence of the root itself means: little where nobody watches it, as a
+// provider outside that only its callers know.
+func (s *stretch) audible(r *root) float64 {
+	if r.vertex < 0 {
+		return 1
+	}
+	x := &s.world.v[r.vertex]
+	if x.level != levelService || len(x.pods) > 0 || !s.world.hasPods {
+		return 1
+	}
+	return unwatched
+}
+
+// narrow is what speaks against a zone when only one of its nodes, or none, has alerts of its own.
+func (s *stretch) narrow(r *root, cells []reach) float64 {
+	if r.vertex < 0 || s.world.v[r.vertex].level != levelZone {
+		return 0
+	}
+	members := s.world.v[r.vertex].members
+	hit := map[int]struct{}{}
+	for _, x := range cells {
+		if v := s.prob.cells[x.cell].vertex; slices.Contains(members, v) {
+			hit[v] = struct{}{}
+		}
+	}
+	if want := min(2, len(members)); len(hit) < want {
+		return oneNodeCost
+	}
+	return 0
 }
 
 // ownOnset is the first onset among members at the root itself or its instances; zones and shared

@@ -40,7 +40,7 @@ const (
 	wholeShare   = 0.4
 
 	zoneNode    = 0.64 // node alerts of a zone that is lost
-	clusterWide = 0.35 // errors and latency anywhere when what all depend on is broken
+	clusterWide = 0.45 // errors and latency anywhere when what all depend on is broken
 	clusterDNS  = 0.5
 
 	kinRate = 0.5 // any alert at what used to fire together with the root

@@ -25,6 +25,7 @@ type cell struct {
 	vertex int
 	class  class
 	onset  float64 // seconds
+	end    float64 // seconds, on a coarse grid; 0: not known, or it flaps
 	weight float64
 	bias   float64 // added to the gain; negative where the alert is expected anyway
 	items  []int   // indices of the component's items
@@ -209,7 +210,7 @@ func (p *problem) exchange(chosen, cand []hypothesis, have []float64) []hypothes
 }
 
 // assign gives each cell to the hypothesis of largest gain, or -1.
-func (p *problem) assign(chosen []hypothesis) []int {
+func (p *problem) assign(chosen []hypothesis, ends endings) []int {
 	to := make([]int, len(p.cells))
 	have := make([]float64, len(p.cells))
 	for i := range to {
@@ -217,7 +218,7 @@ func (p *problem) assign(chosen []hypothesis) []int {
 	}
 	for i, h := range chosen {
 		for _, x := range p.roots[h.root].cells {
-			if g := p.gain(x, h.start); g > have[x.cell] {
+			if g := p.gain(x, h.start) + ends.gain(i, &p.cells[x.cell]); g > have[x.cell] {
 				have[x.cell], to[x.cell] = g, i
 			}
 		}

@@ -52,11 +52,12 @@ type vertex struct {
 type world struct {
 	v     []vertex
 	index map[topology.Entity]int
-	base  int // vertices below it come from the view
+
+	hasPods bool // the graph knows instances
 }
 
 func newWorld(view *topology.View) *world {
-	w := &world{index: map[topology.Entity]int{}, base: view.Len()}
+	w := &world{index: map[topology.Entity]int{}}
 	w.v = make([]vertex, view.Len())
 	for n, e := range view.Entities {
 		w.v[n] = vertex{ent: e, level: levelOf(view, n), attrs: view.Attrs[n]}
@@ -73,6 +74,7 @@ func newWorld(view *topology.View) *world {
 		x.pods, x.owners = ends(view.Out(topology.Owns, n)), ends(view.Into(topology.Owns, n))
 		x.hosts, x.guests = ends(view.Out(topology.Host, n)), ends(view.Into(topology.Host, n))
 		x.zones, x.members = ends(view.Out(topology.In, n)), ends(view.Into(topology.In, n))
+		w.hasPods = w.hasPods || len(x.pods) > 0
 		x.volumes, x.users = ends(view.Out(topology.Uses, n)), ends(view.Into(topology.Uses, n))
 	}
 	return w
