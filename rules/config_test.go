@@ -59,10 +59,14 @@ func TestConfigErrorsSayWhatWouldBeRight(t *testing.T) {
 		{"no name", "watches: [{expr: up}]", `watches[0]: name is missing`},
 		{"a name with spaces", "watches: [{name: 'a b', expr: up}]", `watches[0] "a b": name: use up to 128 letters, digits and _ : . - , not beginning with a digit`},
 		{"no expression", "watches: [{name: a}]", `watches[0] "a": expr: is missing: give a PromQL expression`},
-		{"half an expression", "watches: [{name: a, expr: 'sum(rate(up[5m])'}]",
-			"watches[0] \"a\": expr: 1:17: parse error: unclosed left parenthesis\n  sum(rate(up[5m])\n                  ^"},
-		{"a wrong function on a second line", "watches: [{name: a, expr: \"1 +\\n\\tratte(up[5m])\"}]",
-			"watches[0] \"a\": expr: 2:2: parse error: unknown function with name \"ratte\"\n  \tratte(up[5m])\n  \t^"},
+		{
+			"half an expression", "watches: [{name: a, expr: 'sum(rate(up[5m])'}]",
+			"watches[0] \"a\": expr: 1:17: parse error: unclosed left parenthesis\n  sum(rate(up[5m])\n                  ^",
+		},
+		{
+			"a wrong function on a second line", "watches: [{name: a, expr: \"1 +\\n\\tratte(up[5m])\"}]",
+			"watches[0] \"a\": expr: 2:2: parse error: unknown function with name \"ratte\"\n  \tratte(up[5m])\n  \t^",
+		},
 		{"a range", "watches: [{name: a, expr: 'up[5m]'}]", `watches[0] "a": expr: "up[5m]" yields a range vector: a watch needs an instant vector or a scalar, for example rate(...) of a range`},
 		{"a fixed moment", "watches: [{name: a, expr: 'up @ 5'}]", `watches[0] "a": expr: the @ modifier ties a value to another moment: a watch can't use it`},
 		{"too often", "watches: [{name: a, expr: up, interval: 10ms}]", `watches[0] "a": interval is 10ms: must be between 1s and 1h`},

@@ -41,7 +41,7 @@ func TestWatchesAreNamedAfterTheirAlerts(t *testing.T) {
 	), nil, onlyRules(), nil)
 	require.Equal(t, []string{"DiskAlmostFull", "HighLoad-f5926f08", "HighLoad-f9927554"}, names(d.Watches))
 	require.Equal(t, []string{"DiskAlmostFull", "DiskFillingUp"}, d.Watches[0].Alerts, "one expression, one watch")
-	require.Equal(t, 5.0, *d.Watches[0].Limit, "the limit of the critical rule stays")
+	require.Equal(t, limit(5), d.Watches[0].Limit, "the limit of the critical rule stays")
 }
 
 func TestDiscoveryDependsOnContentAlone(t *testing.T) {
@@ -93,17 +93,32 @@ func TestPresetsWatchWhatExists(t *testing.T) {
 	}{
 		{"nothing", nil, nil},
 		{"only what monitors", []string{"prometheus_http_requests_total", "alertmanager_http_request_duration_seconds_sum", "alertmanager_http_request_duration_seconds_count", "promhttp_metric_handler_requests_total", "go_gc_duration_seconds_sum", "go_gc_duration_seconds_count", "tidemark_prometheus_calls_total", "ALERTS"}, nil},
-		{"a service", []string{"http_requests_total", "http_request_duration_seconds_sum", "http_request_duration_seconds_count", "http_request_duration_seconds_bucket"},
-			[]string{"http_request_duration_seconds_count:rate", "http_requests_total:rate", "http_requests_total:errors", "http_request_duration_seconds:mean"}},
+		{
+			"a service",
+			[]string{"http_requests_total", "http_request_duration_seconds_sum", "http_request_duration_seconds_count", "http_request_duration_seconds_bucket"},
+			[]string{"http_request_duration_seconds_count:rate", "http_requests_total:rate", "http_requests_total:errors", "http_request_duration_seconds:mean"},
+		},
 		{"a sum without its count", []string{"job_duration_seconds_sum"}, nil},
-		{"gRPC", []string{"grpc_server_handled_total", "grpc_server_handling_seconds_sum", "grpc_server_handling_seconds_count"},
-			[]string{"grpc_server_handled_total:rate", "grpc_server_handled_total:errors", "grpc_server_handling_seconds:mean"}},
-		{"Spring", []string{"http_server_requests_seconds_count", "http_server_requests_seconds_sum"},
-			[]string{"http_server_requests_seconds_count:rate", "http_server_requests_seconds_count:errors", "http_server_requests_seconds:mean"}},
-		{"part of a node", []string{"node_cpu_seconds_total", "node_filesystem_avail_bytes", "node_filesystem_size_bytes"},
-			[]string{"node_cpu_busy", "node_cpu_iowait", "node_filesystem_used"}},
-		{"Kubernetes", []string{"kube_pod_status_phase", "kube_pod_container_status_restarts_total", "container_cpu_usage_seconds_total"},
-			[]string{"kube_restarts", "kube_pods_not_running", "container_cpu"}},
+		{
+			"gRPC",
+			[]string{"grpc_server_handled_total", "grpc_server_handling_seconds_sum", "grpc_server_handling_seconds_count"},
+			[]string{"grpc_server_handled_total:rate", "grpc_server_handled_total:errors", "grpc_server_handling_seconds:mean"},
+		},
+		{
+			"Spring",
+			[]string{"http_server_requests_seconds_count", "http_server_requests_seconds_sum"},
+			[]string{"http_server_requests_seconds_count:rate", "http_server_requests_seconds_count:errors", "http_server_requests_seconds:mean"},
+		},
+		{
+			"part of a node",
+			[]string{"node_cpu_seconds_total", "node_filesystem_avail_bytes", "node_filesystem_size_bytes"},
+			[]string{"node_cpu_busy", "node_cpu_iowait", "node_filesystem_used"},
+		},
+		{
+			"Kubernetes",
+			[]string{"kube_pod_status_phase", "kube_pod_container_status_restarts_total", "container_cpu_usage_seconds_total"},
+			[]string{"kube_restarts", "kube_pods_not_running", "container_cpu"},
+		},
 		{"a service graph", []string{"traces_service_graph_request_total"}, []string{"edge_rate"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

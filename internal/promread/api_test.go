@@ -60,10 +60,14 @@ func TestInstantQueries(t *testing.T) {
 		name, data string
 		want       model.Vector
 	}{
-		{"a vector", `{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[1700000000.123,"1.5"]}]}`,
-			model.Vector{{Metric: model.Metric{"__name__": "up", "job": "a"}, Value: 1.5, Timestamp: 1_700_000_000_123}}},
-		{"a scalar", `{"resultType":"scalar","result":[1700000000.123,"+Inf"]}`,
-			model.Vector{{Metric: model.Metric{}, Value: model.SampleValue(posInf()), Timestamp: 1_700_000_000_123}}},
+		{
+			"a vector", `{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[1700000000.123,"1.5"]}]}`,
+			model.Vector{{Metric: model.Metric{"__name__": "up", "job": "a"}, Value: 1.5, Timestamp: 1_700_000_000_123}},
+		},
+		{
+			"a scalar", `{"resultType":"scalar","result":[1700000000.123,"+Inf"]}`,
+			model.Vector{{Metric: model.Metric{}, Value: model.SampleValue(posInf()), Timestamp: 1_700_000_000_123}},
+		},
 		{"nothing", `{"resultType":"vector","result":[]}`, model.Vector{}},
 		{"a histogram", `{"resultType":"vector","result":[{"metric":{},"histogram":[1700000000.123,{"count":"1","sum":"2","buckets":[]}]}]}`, model.Vector{}},
 	} {

@@ -140,7 +140,7 @@ func TestFailuresSayWhatWhereAndWhatWouldBeRight(t *testing.T) {
 			require.EqualError(t, err, strings.Replace("remote read URL/api/v1/read: ", "URL", strings.Replace(srv.URL, "http://", "http://user:xxxxx@", 1), 1)+tc.want)
 			require.Equal(t, tc.reason, promread.ReasonOf(err))
 			require.Equal(t, int64(tc.calls), calls.Load(), "calls made")
-			require.Equal(t, float64(tc.calls), metricValue(t, reg, "tidemark_prometheus_call_failures_total"))
+			require.Equal(t, tc.calls, metricValue(t, reg, "tidemark_prometheus_call_failures_total"))
 			require.NotContains(t, err.Error(), "canary")
 		})
 	}

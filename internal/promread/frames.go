@@ -37,8 +37,10 @@ func (f *frameReader) next() ([]byte, error) {
 	case err != nil:
 		return nil, cut(err, "in the length of a frame")
 	case size > uint64(f.limit):
-		return nil, &fault{reason: TooLarge, msg: sprintf("a frame of %d bytes is over the limit of %d", size, f.limit),
-			hint: "raise prometheus.max_frame_bytes, or lower --storage.remote.read-max-bytes-in-frame in Prometheus"}
+		return nil, &fault{
+			reason: TooLarge, msg: sprintf("a frame of %d bytes is over the limit of %d", size, f.limit),
+			hint: "raise prometheus.max_frame_bytes, or lower --storage.remote.read-max-bytes-in-frame in Prometheus",
+		}
 	}
 	var sum [4]byte
 	if _, err := io.ReadFull(f.r, sum[:]); err != nil {

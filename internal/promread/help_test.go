@@ -10,7 +10,7 @@ import (
 )
 
 // metricValue adds up all series of a counter or gauge.
-func metricValue(t *testing.T, reg *prometheus.Registry, name string) float64 {
+func metricValue(t *testing.T, reg *prometheus.Registry, name string) int {
 	t.Helper()
 	families, err := reg.Gather()
 	require.NoError(t, err)
@@ -23,7 +23,7 @@ func metricValue(t *testing.T, reg *prometheus.Registry, name string) float64 {
 			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
 	}
-	return sum
+	return int(sum)
 }
 
 // noise are values that don't compress.

@@ -46,7 +46,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Float samples decoded from remote read.",
 		}),
 		histograms: f.NewCounter(prometheus.CounterOpts{
-			Name: "tidemark_prometheus_skipped_histogram_samples_total",
+			Name: "tidemark_prometheus_skipped_samples_total",
 			Help: "Native histogram samples that a watch of floats passed over.",
 		}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{

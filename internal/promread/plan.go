@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -120,7 +121,7 @@ func (p *plan) shortcut(lookback int64) {
 // different metrics may be alike, which only the engine notices.
 func oneName(ms []*labels.Matcher) bool {
 	for _, m := range ms {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -44,7 +45,7 @@ func (c *Client) Range(ctx context.Context, expr string, from, to time.Time, ste
 		eval = c.engine.eval
 		width = min(width, max(engineSlice, 4*p.span))
 	}
-	err = inSlices(ctx, g, width, func(g grid) error { return eval(ctx, p, g, emit) })
+	err = inSlices(ctx, g, width, time.Duration(c.cfg.Timeout)/4, func(g grid) error { return eval(ctx, p, g, emit) })
 	switch {
 	case own != nil:
 		return own
@@ -59,22 +60,27 @@ func (c *Client) Range(ctx context.Context, expr string, from, to time.Time, ste
 const engineSlice = 24 * 3600 * 1000
 
 // inSlices works a grid off in slices of at most width milliseconds. A slice that is too large for
-// memory is halved, and those after it stay as short.
-func inSlices(ctx context.Context, g grid, width int64, eval func(grid) error) error {
+// memory is halved, and those after it stay as short. A slice that took more than the time slow
+// halves those after it, so that no read comes near its timeout.
+func inSlices(ctx context.Context, g grid, width int64, slow time.Duration, eval func(grid) error) error {
 	steps := max(1, width/g.step)
 	for start := g.start; start <= g.end; {
-		if err := ctx.Err(); err != nil {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		part := g
 		part.start, part.end = start, min(g.end, start+(steps-1)*g.step)
+		half := max(1, (part.end-part.start)/g.step/2)
+		begin := time.Now()
 		err := eval(part)
-		if ReasonOf(err) == TooLarge && steps > 1 && part.end > part.start {
-			steps = max(1, (part.end-part.start)/g.step/2)
+		switch {
+		case ReasonOf(err) == TooLarge && part.end > part.start:
+			steps = half
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return err
+		case time.Since(begin) > slow:
+			steps = half
 		}
 		start = part.end + g.step
 	}
@@ -93,12 +99,14 @@ func (c *Client) stream(ctx context.Context, p plan, g grid, fn func(labels.Labe
 		}
 		ls := s.Labels
 		if p.dropName {
-			ls = ls.DropMetricName()
+			ls = ls.DropReserved(isName)
 		}
 		return fn(ls, outT, outV)
 	}})
 	return err
 }
+
+func isName(label string) bool { return label == model.MetricNameLabel }
 
 func floorTo(t, step int64) int64 {
 	r := t % step

@@ -25,7 +25,7 @@ import (
 // engine makes of it is the reference.
 type memory struct{ srv *server }
 
-func (m memory) Querier(int64, int64) (storage.Querier, error) { return memoryQuerier{m.srv}, nil }
+func (m memory) Querier(int64, int64) (storage.Querier, error) { return memoryQuerier(m), nil }
 
 type memoryQuerier struct{ srv *server }
 
@@ -136,16 +136,16 @@ func history(seed uint64, n int) []testSeries {
 			if i%2 == 1 {
 				at += int64(r.IntN(2000)) - 1000
 			}
-			switch p := r.IntN(200); {
-			case p == 0:
+			switch p := r.IntN(200); p {
+			case 0:
 				total = float64(r.IntN(5)) // A reset.
-			case p == 1:
+			case 1:
 				at += int64(r.IntN(30)) * 60_000 // A gap.
-			case p == 2:
+			case 2:
 				counter.samples = append(counter.samples, sample{at, math.Float64frombits(value.StaleNaN)})
 				gauge.samples = append(gauge.samples, sample{at, math.Float64frombits(value.StaleNaN)})
 				continue
-			case p == 3:
+			case 3:
 				counter.samples = append(counter.samples, sample{at, math.NaN()})
 				gauge.samples = append(gauge.samples, sample{at, math.Inf(1)})
 				continue

@@ -56,8 +56,10 @@ func checkPage(resp *http.Response) error {
 	if t := title.FindSubmatch(head); t != nil {
 		msg += ` with the title "` + clean(t[1]) + `"`
 	}
-	return &fault{reason: NotPrometheus, msg: msg,
-		hint: "set prometheus.url to Prometheus itself, not to a page in front of it (a login, Grafana, another port)"}
+	return &fault{
+		reason: NotPrometheus, msg: msg,
+		hint: "set prometheus.url to Prometheus itself, not to a page in front of it (a login, Grafana, another port)",
+	}
 }
 
 var (

@@ -143,9 +143,16 @@ type seriesSet struct {
 	at     int
 }
 
-func (s *seriesSet) Next() bool                        { s.at++; return s.at < len(s.series) }
-func (s *seriesSet) At() storage.Series                { return s.series[s.at] }
-func (s *seriesSet) Err() error                        { return nil }
+// Next implements storage.SeriesSet.
+func (s *seriesSet) Next() bool { s.at++; return s.at < len(s.series) }
+
+// At implements storage.SeriesSet.
+func (s *seriesSet) At() storage.Series { return s.series[s.at] }
+
+// Err implements storage.SeriesSet.
+func (s *seriesSet) Err() error { return nil }
+
+// Warnings implements storage.SeriesSet.
 func (s *seriesSet) Warnings() annotations.Annotations { return nil }
 
 // chunkSeries implements storage.Series over chunks in order of time.
@@ -155,8 +162,10 @@ type chunkSeries struct {
 	from, to int64
 }
 
+// Labels implements storage.Series.
 func (s *chunkSeries) Labels() labels.Labels { return s.lset }
 
+// Iterator implements storage.Series.
 func (s *chunkSeries) Iterator(chunkenc.Iterator) chunkenc.Iterator {
 	return &chunkIterator{series: s, typ: chunkenc.ValNone, Iterator: chunkenc.NewNopIterator()}
 }
@@ -173,6 +182,7 @@ type chunkIterator struct {
 	done              bool
 }
 
+// Next implements chunkenc.Iterator.
 func (it *chunkIterator) Next() chunkenc.ValueType {
 	for !it.done {
 		for it.typ = it.Iterator.Next(); it.typ != chunkenc.ValNone; it.typ = it.Iterator.Next() {
@@ -187,7 +197,7 @@ func (it *chunkIterator) Next() chunkenc.ValueType {
 			it.started, it.last = true, t
 			return it.typ
 		}
-		if it.Iterator.Err() != nil || it.next == len(it.series.chunks) {
+		if it.Err() != nil || it.next == len(it.series.chunks) {
 			it.done = true
 			break
 		}
@@ -201,6 +211,7 @@ func (it *chunkIterator) Next() chunkenc.ValueType {
 // unixMilli is a time of Prometheus. By its name vet tells Seek from that of package io.
 type unixMilli = int64
 
+// Seek implements chunkenc.Iterator.
 func (it *chunkIterator) Seek(t unixMilli) chunkenc.ValueType {
 	for it.typ == chunkenc.ValNone || it.last < t {
 		if it.Next() == chunkenc.ValNone {
