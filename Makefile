@@ -1,10 +1,16 @@
-# Tidemark. `make help` lists the targets; `make test` is what CI runs.
+# Tidemark. `make help` lists the targets; `make test check` is what CI runs.
 
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 V       := github.com/prometheus/common/version
 LDFLAGS := -s -w -X $(V).Version=$(VERSION) -X $(V).Revision=$(COMMIT) -X $(V).Branch=main
+TOOLS   := $(or $(TIDEMARK_TOOLS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidemark/tools)
+# Labelled data and its scorers for the benchmarks of accuracy; not part of the project.
+TIDEMARK_DATA  ?= ../shared/data
+TIDEMARK_BENCH ?= ../shared/bench
+export TIDEMARK_TOOLS := $(TOOLS)
+export TIDEMARK_DATA TIDEMARK_BENCH
 
 .PHONY: help
 help: ## Show this list.
@@ -22,9 +28,64 @@ tools: ## Find or build the real Prometheus and Alertmanager that demo and tests
 demo: build tools ## Run the whole loop on real servers (FAULT=name, KEEP=1).
 	cd demo && $(GO) run . $(if $(FAULT),--fault=$(FAULT)) $(if $(KEEP),--keep)
 
-.PHONY: clean
-clean: ## Remove what the other targets made.
-	rm -rf bin dist
+.PHONY: test
+test: build tools unit e2e ## Run every test, those with the real servers included.
+
+.PHONY: unit
+unit: ## Run the tests that need nothing but Go and gcc.
+	$(GO) test -race ./...
+	cd tools/jsonnet && $(GO) test ./...
+
+.PHONY: e2e
+e2e: build tools ## Run the tests with a real Prometheus, Alertmanager and browser.
+	cd demo && $(GO) test -timeout 20m ./...
+
+.PHONY: check
+check: lint mixin-check tidy-check size-check ## Lint, and compare everything rendered with its source.
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## Run the linters.
+	$(TOOLS)/golangci-lint run ./...
+
+$(TOOLS)/golangci-lint: tools/lint/go.sum
+	mkdir -p $(TOOLS)
+	cd tools/lint && $(GO) build -ldflags '-s -w' -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: mixin
+mixin: ## Format, lint and render the mixin into rules/ and dashboards/.
+	cd tools/jsonnet && $(GO) run .
+
+.PHONY: mixin-check
+mixin-check: ## Compare rules/ and dashboards/ with what the mixin renders.
+	cd tools/jsonnet && $(GO) run . --check
+
+.PHONY: tidy-check
+tidy-check: ## Compare every go.mod with what `go mod tidy` would write.
+	$(GO) mod tidy -diff
+	cd demo && $(GO) mod tidy -diff
+
+.PHONY: size-check
+size-check: build ## Hold the size of the sidecar under 35 MB.
+	@size=$$(wc -c < bin/tidemark); echo "bin/tidemark: $$size bytes"; test $$size -lt 35000000
+
+.PHONY: bench
+bench: bench-detect bench-cause bench-storms bench-logs ## Measure every figure that the docs name (needs the labelled data).
+
+.PHONY: bench-detect
+bench-detect: ## Accuracy of detection on labelled series.
+	$(GO) run ./internal/benchmarks/detect
+
+.PHONY: bench-cause
+bench-cause: ## Accuracy of cause ranking on recorded faults.
+	$(GO) run ./internal/benchmarks/cause
+
+.PHONY: bench-storms
+bench-storms: ## Accuracy of grouping on recorded alert storms.
+	$(GO) run ./internal/benchmarks/storms
+
+.PHONY: bench-logs
+bench-logs: ## Accuracy of log templates.
+	$(GO) run ./internal/benchmarks/logs
 
 .PHONY: vendor-web
 vendor-web: ## Copy the browser libraries that the pages embed, with their licences, from npm.
@@ -32,3 +93,7 @@ vendor-web: ## Copy the browser libraries that the pages embed, with their licen
 	cp tools/web/node_modules/htmx.org/dist/htmx.min.js tools/web/node_modules/uplot/dist/uPlot.iife.min.js tools/web/node_modules/uplot/dist/uPlot.min.css internal/web/static/
 	cp tools/web/node_modules/htmx.org/LICENSE internal/web/static/LICENSE.htmx
 	cp tools/web/node_modules/uplot/LICENSE internal/web/static/LICENSE.uplot
+
+.PHONY: clean
+clean: ## Remove what the other targets made.
+	rm -rf bin dist
