@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -49,7 +49,7 @@ func used(t *testing.T) map[string]string {
 		require.NoError(t, err)
 		for _, selector := range parser.ExtractSelectors(parsed) {
 			for _, m := range selector {
-				if m.Name == labels.MetricName && strings.HasPrefix(m.Value, "tidemark_") {
+				if m.Name == model.MetricNameLabel && strings.HasPrefix(m.Value, "tidemark_") {
 					names[strings.TrimSuffix(m.Value, "_bucket")] = place
 				}
 			}
