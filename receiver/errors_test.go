@@ -1,15 +1,19 @@
 package receiver_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/klauspost/compress/snappy"
@@ -251,6 +255,48 @@ func TestTooManyMessagesAtOnce(t *testing.T) {
 	r.onAlerts = nil
 	require.Equal(t, http.StatusNoContent, r.webhook(alert("B", "firing", start)).Code)
 }
+
+// A sender that stops in the middle of its body gives its place back.
+func TestSenderThatTrickles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		here, there := net.Pipe()
+		l := &oneConn{conn: there, closed: make(chan struct{})}
+		srv := &http.Server{Handler: r.handlers[receiver.WebhookPath]}
+		done := make(chan struct{})
+		go func() { _ = srv.Serve(l); close(done) }()
+		go func() {
+			fmt.Fprintf(here, "POST %s HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{", receiver.WebhookPath)
+		}()
+		begin := time.Now()
+		res, err := http.ReadResponse(bufio.NewReader(here), nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.Equal(t, "the body did not arrive within 30s\n", string(body))
+		require.Equal(t, 30*time.Second, time.Since(begin))
+		_ = here.Close()
+		_ = srv.Close()
+		<-done
+	})
+}
+
+type oneConn struct {
+	conn   net.Conn
+	closed chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if c := l.conn; c != nil {
+		l.conn = nil
+		return c, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+func (l *oneConn) Close() error   { close(l.closed); return nil }
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestBytesInFlightAreBounded(t *testing.T) {
 	r := newRig(t, func(c *receiver.Config) { c.MaxInflightBytes, c.Webhook.MaxBody = receiver.MiB, receiver.MiB })

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -17,6 +18,9 @@ import (
 
 // appendTimeout bounds the wait for the disk. Alertmanager gives a webhook at least 10 s.
 const appendTimeout = 8 * time.Second
+
+// readTimeout bounds the time that a body takes to arrive.
+const readTimeout = 30 * time.Second
 
 // retryAfter is said with each 503, in seconds.
 const retryAfter = 5
@@ -98,6 +102,8 @@ func (r *Receiver) serve(ep endpoint, w http.ResponseWriter, req *http.Request) 
 	if !r.gate.enter(c, size) {
 		return kept{}, refuse(http.StatusServiceUnavailable, "too many messages at once, try again in %d s", retryAfter)
 	}
+	// Sixty-four senders that trickle must not keep everybody else out. A recorder in a test has no deadline.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readTimeout))
 	r.m.inflight.Inc()
 	defer func() { r.gate.leave(size); r.m.inflight.Dec() }()
 
@@ -207,6 +213,8 @@ func readBody(buf []byte, body io.Reader, size, limit int64) ([]byte, error) {
 			return buf, nil
 		case errors.As(err, &big):
 			return buf, tooLarge(limit)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return buf, refuse(http.StatusServiceUnavailable, "the body did not arrive within %s", readTimeout)
 		case err != nil:
 			return buf, refuse(http.StatusBadRequest, "the body ended early: %v", err)
 		}

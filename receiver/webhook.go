@@ -91,19 +91,27 @@ func allBad(msg *webhook) error {
 // group their page: 4xx is final for Alertmanager.
 func (r *Receiver) sift(c *Config, msg *webhook) []*webhookAlert {
 	good := make([]*webhookAlert, 0, len(msg.alerts))
+	var bad, own []*webhookAlert
 	for i := range msg.alerts {
 		a := &msg.alerts[i]
 		switch {
 		case a.bad != nil:
-			r.m.rejected.WithLabelValues("webhook").Inc()
-			r.log.Warn("Alert refused", "alert", i, "alertname", clip(a.name()), "err", a.bad)
+			bad = append(bad, a)
 		case slices.Contains(c.Webhook.OwnAlerts, a.name()):
-			r.m.own.Inc()
-			r.log.Warn("Tidemark's own alert came back and was dropped: exclude it from the route to this webhook",
-				"alertname", a.name(), "receiver", clip(msg.receiver))
+			own = append(own, a)
 		default:
 			good = append(good, a)
 		}
+	}
+	// One line a message, however many alerts.
+	if len(bad) > 0 {
+		r.m.rejected.WithLabelValues("webhook").Add(float64(len(bad)))
+		r.log.Warn("Alerts refused", "alerts", len(bad), "first", clip(bad[0].name()), "err", bad[0].bad)
+	}
+	if len(own) > 0 {
+		r.m.own.Add(float64(len(own)))
+		r.log.Warn("Tidemark's own alerts came back and were dropped: exclude them from the route to this webhook",
+			"alerts", len(own), "first", own[0].name(), "receiver", clip(msg.receiver))
 	}
 	return good
 }
