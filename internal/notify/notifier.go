@@ -135,6 +135,7 @@ func (n *Notifier) changed() {
 
 // Run posts until ctx ends.
 func (n *Notifier) Run(ctx context.Context) error {
+	defer n.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	for _, p := range n.peers {
 		g.Go(func() error { p.sendLoop(ctx); return nil })

@@ -98,6 +98,7 @@ func (r *Reconciler) Trigger() {
 
 // Run asks every 30 s until ctx ends.
 func (r *Reconciler) Run(ctx context.Context) error {
+	defer r.Close()
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
 	for {
