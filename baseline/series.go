@@ -22,11 +22,13 @@ const limitValue = 1e30
 
 // core is what a series remembers beside its seasonal arrays; fixed size, saved as it is.
 type core struct {
-	Last      int64 // time of the last sample, 0 none
-	LastValue float64
-	First     int64
-	Step      int64 // milliseconds, 0 unknown
-	N         float64
+	Last         int64 // time of the last sample, 0 none
+	LastValue    float64
+	LastExpected float64     // of the last sample
+	Kind         season.Kind // season in force at the last sample
+	First        int64
+	Step         int64 // milliseconds, 0 unknown
+	N            float64
 
 	AbsMean  float64 // mean |value|
 	MinStep  float64 // smallest step between two values, 0 none
@@ -66,7 +68,8 @@ type Series struct {
 	look  outlook
 	trend trend
 	last  Score
-	lastZ float32 // seasonal residual of the last sample in spreads
+	lastU [detect.Count]float32 // of each test, in units of its tail
+	lastZ float32               // seasonal residual of the last sample in spreads
 
 	group    *group
 	peer     detect.PeerState
@@ -146,7 +149,13 @@ func (s *Series) observe(t int64, v float64) Score {
 	value := v
 	v = max(-limitValue, min(limitValue, v))
 	gap := t-c.Last > 3*c.Step
+	day, kind := s.model.Day, s.model.Active()
 	mo := s.model.Advance(t)
+	if c.N > 0 && (s.model.Day != day || c.Kind != kind || s.model.Active() != kind) && !math.IsNaN(c.LastExpected) {
+		// The season's view of the last sample has changed; the short forecast is about the value.
+		c.Short += c.LastExpected - s.model.Ahead(c.Last, s.rates.Step) - s.model.Level()
+	}
+	c.Kind = s.model.Active()
 	profile, level, low, high := s.model.Expect(mo, r.Step)
 	expected := profile + level
 	res := v - expected
@@ -158,6 +167,7 @@ func (s *Series) observe(t int64, v float64) Score {
 	}
 	floor := s.floor()
 	scale := s.spread(mo.Slot)
+	c.LastExpected = expected
 	short := c.Short
 	if gap {
 		short = v - expected
@@ -165,9 +175,10 @@ func (s *Series) observe(t int64, v float64) Score {
 	surprise := v - expected - short
 	lscale := max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, c.LocalVol)), floor, r.PeakShare*s.lpeak.At(mo.Slot))
 	gscale := max(c.SlowAbs, floor)
-	in := detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r}
+	in := detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale}
 	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
 
+	in.Bulk = ratio(res, max(s.scale.At(mo.Slot, r), floor))
 	s.lastZ = float32(in.Season)
 	best, which := s.test(&in, t)
 	young := s.age(t)
@@ -232,15 +243,13 @@ func (s *Series) test(in *detect.Input, t int64) (float64, int) {
 		}
 		s.core.Block2 = b
 	}
-	best, which := 0.0, -1
+	sum, best, which := 0.0, 0.0, -1
 	all := detect.All()
 	for i := range all {
 		d := &all[i]
 		c := &s.cell[i]
 		y := d.Stat(&c.Mem, in)
-		if len(p.Off) > 0 && p.Off[d.Name] {
-			continue
-		}
+		s.lastU[i] = 0
 		if y <= d.Floor {
 			continue // no evidence at all
 		}
@@ -248,9 +257,17 @@ func (s *Series) test(in *detect.Input, t int64) (float64, int) {
 		if s.opts.Direction == Up && d.Up < 0 || s.opts.Direction == Down && d.Up > 0 {
 			continue
 		}
-		if u := c.Score(y); u > best {
+		u := c.Score(y) - p.Cost[d.Family]
+		s.lastU[i] = float32(u)
+		if u > 0 {
+			sum += math.Pow(u, p.Norm)
+		}
+		if u > best {
 			best, which = u, i
 		}
+	}
+	if p.Norm > 0 && sum > 0 {
+		best = math.Pow(sum, 1/p.Norm)
 	}
 	if s.core.N >= float64(p.WarmSamples) && which >= 0 {
 		s.pool.Max = max(s.pool.Max, float32(best))
@@ -370,7 +387,22 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 			c.MinStep = d
 		}
 	}
-	s.look.learn(s.core.Last, s.model.Level(), expected-s.model.Level(), v)
+	level := s.model.Level()
+	if c.Last/3600e3 != s.look.Hour {
+		s.look.learn(c.Last, v, level, c.Short, s.ahead)
+	}
 	s.trend.learn(s.core.Last, v, max(c.LocalAbs, floor))
+	before := s.model.Chosen
 	s.model.Learn(mo, v, r)
+	if after := s.model.Chosen; after != before {
+		// What was usual under another season counts for less, and spreads shrink with its error.
+		for i := range s.cell {
+			s.cell[i].Forget(r.SeasonForget)
+		}
+		if old := s.model.Cand[before].Err; old > 0 {
+			share := float64(s.model.Cand[after].Err / old)
+			s.scale.Multiply(share)
+			s.peak.Multiply(share)
+		}
+	}
 }

@@ -17,13 +17,16 @@ const Bins = 24
 // the sampling step matters then. The histogram forgets by halves, so that it holds about the
 // last 300 blocks; the anomalies themselves stay in, since the quantiles bear some percent of them.
 type Cell struct {
-	Max          float32 // of the block so far
-	Place, Scale float32 // fitted
-	Count        [Bins]uint8
+	Max          float32      // of the block so far
+	Place, Scale float32      // fitted
+	Count        [Bins]uint16 // in 1/unit of a block
 	Mem          [Words]float32
 }
 
-const binWidth = 0.15
+const (
+	binWidth = 0.15
+	unit     = 64 // of a count; a memory of up to 1000 blocks fits 16 bits
+)
 
 // Reset gives the cell its prior.
 func (c *Cell) Reset(d *Detector, p *tuning.Params) {
@@ -37,31 +40,41 @@ func (c *Cell) Score(y float64) float64 { return (y - float64(c.Place)) / float6
 
 // Close files the block's largest statistic and fits again.
 func (c *Cell) Close(d *Detector, p *tuning.Params) {
-	i := int((float64(c.Max) - d.Floor) / binWidth)
+	i := int((float64(c.Max) - d.Floor) / d.width())
 	i = max(0, min(Bins-1, i))
-	if c.Count[i] == 255 || float64(c.total()) >= p.Memory {
-		for k := range c.Count {
-			c.Count[k] -= (c.Count[k] + 3) / 8
-		}
+	if c.total() >= p.Memory {
+		c.Forget(1.0 / 32)
 	}
-	c.Count[i]++
+	c.Count[i] += unit
 	c.Max = float32(d.Floor)
 	c.fit(d, p)
 }
 
-func (c *Cell) total() int {
+// Forget takes a share of all counts away.
+func (c *Cell) Forget(share float64) {
+	for k, n := range c.Count {
+		c.Count[k] = n - uint16(share*float64(n)+0.5)
+	}
+}
+
+// total is the number of blocks remembered.
+func (c *Cell) total() float64 {
 	n := 0
 	for _, x := range c.Count {
 		n += int(x)
 	}
-	return n
+	return float64(n) / unit
 }
 
 // fit sets place and scale from the median and an upper quantile (0.95) of the block maxima. For
 // a Gumbel law the two lie 2.60 scales apart and the median 0.367 above the place. The fitted
 // scale has a floor, since too thin a tail makes harmless values look impossible.
 func (c *Cell) fit(d *Detector, p *tuning.Params) {
-	n := float64(c.total())
+	if d.Plain {
+		c.Place, c.Scale = 0, 1
+		return
+	}
+	n := c.total()
 	place, scale := d.Prior.Place, d.Prior.Scale
 	if n > 0 {
 		q50, q95 := c.quantile(d, 0.5*n), c.quantile(d, p.Quantile*n)
@@ -72,14 +85,7 @@ func (c *Cell) fit(d *Detector, p *tuning.Params) {
 		place += w * (m - place)
 		scale += w * (b - scale)
 	}
-	least := p.ScaleMin
-	if d.Min > 0 {
-		least = d.Min
-	}
-	if x, ok := p.Min[d.Name]; ok {
-		least = x
-	}
-	c.Place, c.Scale = float32(place), float32(max(scale, least))
+	c.Place, c.Scale = float32(place), float32(max(scale, p.Least[d.Family]))
 }
 
 // quantile is the statistic under which k of the block maxima lie.
@@ -89,15 +95,16 @@ func (c *Cell) quantile(d *Detector, k float64) float64 {
 		if x == 0 {
 			continue
 		}
-		if sum+float64(x) >= k {
+		f := float64(x) / unit
+		if sum+f >= k {
 			if i == 0 {
 				return d.Floor
 			}
-			return d.Floor + binWidth*(float64(i)+(k-sum)/float64(x))
+			return d.Floor + d.width()*(float64(i)+(k-sum)/f)
 		}
-		sum += float64(x)
+		sum += f
 	}
-	return d.Floor + binWidth*Bins
+	return d.Floor + d.width()*Bins
 }
 
 // Pool is the second stage: the law of the largest test of all, in longer blocks. Its fit takes
@@ -154,4 +161,11 @@ func (q *Pool) At(logp float64, p *tuning.Params) float64 {
 	place, scale, young := q.law(p)
 	x := -math.Log(-math.Log1p(-math.Exp(-logp)))
 	return x*scale*young + place
+}
+
+func (d *Detector) width() float64 {
+	if d.Width > 0 {
+		return d.Width
+	}
+	return binWidth
 }

@@ -29,8 +29,10 @@ type Input struct {
 	Season      float64 // residual to level and season
 	Local       float64 // residual to the forecast from the last few samples
 	Global      float64 // distance to the slow mean
+	Bulk        float64 // residual in spreads that leave the usual peaks out
 	Residual    float64 // seasonal residual in the series' own units
 	Scale       float64 // its spread
+	GlobalScale float64
 	Gap         bool    // the sample before is missing: nothing that counts runs may go on
 	Steps       float64 // samples seen
 	Rates       *tuning.Rates
@@ -41,16 +43,21 @@ const Words = 3
 
 // Detector is one test.
 type Detector struct {
-	Name  string
-	Kind  Kind
-	Up    int     // +1 tests rises, -1 falls, 0 both
-	Floor float64 // statistics under it are all the same: the calm teaches nothing
-	Prior Gumbel  // what hourly maxima look like before the series has told
-	Min   float64 // smallest Gumbel scale, 0 for the common one
-	Width float64 // bin width of the calibration, 0 for the common one
+	Name   string
+	Kind   Kind
+	Up     int     // +1 tests rises, -1 falls, 0 both
+	Floor  float64 // statistics under it are all the same: the calm teaches nothing
+	Prior  Gumbel  // what hourly maxima look like before the series has told
+	Min    float64 // smallest Gumbel scale, 0 for the common one
+	Family Family  // whose cost and least scale hold
+	Width  float64 // bin width of the calibration, 0 for the common one
+	Plain  bool    // the statistic is in units of the tail already: no calibration
 	// Stat updates the test's memory with a sample and returns its statistic, e.g. log |z|.
 	Stat func(m *[Words]float32, in *Input) float64
 }
+
+// Family groups the rows that share constants.
+type Family = tuning.Family
 
 // All is every test that looks at one series alone, in the order in which ties are decided.
 // The order is part of the saved state: append, never insert.
@@ -62,6 +69,9 @@ var table = [...]Detector{
 	localUp, localDown,
 	globalUp, globalDown,
 	variance, stuck, zero,
+	cusumShortUp, cusumShortDown, cusumLongUp, cusumLongDown,
+	rampUp, rampDown,
+	recordUp, recordDown,
 }
 
 // Count is the number of rows of All.

@@ -1,34 +1,46 @@
 package detect
 
-// stuck sees a value that repeats for longer than the series' values ever do. Series whose values
-// repeat as a rule (integers with few levels, constants) are left alone.
-var stuck = Detector{Name: "stuck", Kind: Flatline, Floor: 2.2, Prior: Gumbel{Place: 2.2, Scale: 0.27},
-	Stat: func(m *[Words]float32, in *Input) float64 {
-		if in.Gap {
-			return 2.2
-		}
-		same := float32(0)
-		if in.Value == in.Last {
-			same = 1
-		}
-		n := m[2] + 1
-		w := max(1/n, float32(in.Rates.Day))
-		m[2] = min(n, 1e6)
-		m[0] = (m[0] + 1) * same
-		m[1] += w * (same - m[1])
-		if m[1] > 0.5 {
-			return 2.2
-		}
-		return logAt(float64(m[0]), 2.2)
-	}}
+import (
+	"math"
 
-// zero sees a run of exact zeros.
-var zero = Detector{Name: "zero", Kind: Flatline, Up: -1, Floor: 1.5, Prior: Gumbel{Place: 1.5, Scale: 0.25},
-	Stat: func(m *[Words]float32, in *Input) float64 {
-		if in.Value != 0 {
-			m[0] = 0
-			return 1.5
-		}
-		m[0]++
-		return logAt(1+float64(m[0]), 1.5)
-	}}
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+// The flatline tests see a value, or a zero, that repeats for longer than the series' values do.
+// When a step leaves the value unchanged with probability q, a run of k unchanged steps has
+// probability q^k: the statistic is minus its logarithm. Series whose values repeat as a rule
+// (integers with few levels, constants) have a q near 1 and need long runs; where repeats come in
+// bursts the calibration on the series' own runs takes over.
+var (
+	stuck = Detector{Family: tuning.Stuck, Name: "stuck", Kind: Flatline, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2},
+		Stat: func(m *[Words]float32, in *Input) float64 {
+			return run(m, in, in.Value == in.Last)
+		}}
+	zero = Detector{Family: tuning.Zero, Name: "zero", Kind: Flatline, Up: -1, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2},
+		Stat: func(m *[Words]float32, in *Input) float64 {
+			return run(m, in, in.Value == 0)
+		}}
+)
+
+// runFloor is what a run must reach to say anything, in nats.
+const runFloor = 1.8
+
+// run keeps the length of the run, the share of samples that continue one, and the samples seen.
+func run(m *[Words]float32, in *Input, same bool) float64 {
+	if in.Gap {
+		m[0] = 0
+		return runFloor
+	}
+	q := (float64(m[1])*float64(m[2]) + 1) / (float64(m[2]) + 2) // Laplace's rule
+	x := float32(0)
+	if same {
+		x = 1
+	}
+	m[0] = (m[0] + 1) * x
+	m[2] = min(m[2]+1, 1e5)
+	m[1] += max(1/m[2], float32(in.Rates.Day)/7) * (x - m[1])
+	if m[0] == 0 || m[2] < 50 {
+		return runFloor
+	}
+	return logAt(-float64(m[0])*math.Log(min(q, 0.999)), runFloor)
+}

@@ -1,17 +1,21 @@
 package detect
 
-import "math"
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
 
 // The point tests compare one sample with the few before it and with the slow mean: they see
 // spikes and dips that no season explains, and values that no past day has reached.
 var (
-	localUp = Detector{Name: "local_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
+	localUp = Detector{Family: tuning.Local, Name: "local_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
 		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Local, floorZ) }}
-	localDown = Detector{Name: "local_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
+	localDown = Detector{Family: tuning.Local, Name: "local_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
 		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Local, floorZ) }}
-	globalUp = Detector{Name: "global_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
+	globalUp = Detector{Family: tuning.Global, Name: "global_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
 		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Global, floorZ) }}
-	globalDown = Detector{Name: "global_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
+	globalDown = Detector{Family: tuning.Global, Name: "global_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
 		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Global, floorZ) }}
 )
 

@@ -85,3 +85,22 @@ func (m *Model) Range() (lo, hi float64) {
 	}
 	return lo, hi
 }
+
+// Recent is the median of the last five days in the slot of t, whatever their class; false while
+// there is none.
+func (m *Model) Recent(t int64) (float64, bool) {
+	local := m.cal.Local(t)
+	slot := int((local - floorDiv(local, dayMs)*dayMs) / m.slotMs)
+	var buf [64]float32
+	n := 0
+	for back := 1; back <= min(5, int(m.Filled)); back++ {
+		d := (int(m.Head) - back + m.days) % m.days
+		if code := m.codes[slot*m.days+d]; code != 0 {
+			n = insert(&buf, n, m.base[d]+float32(code-1)*m.unit[d])
+		}
+	}
+	if n == 0 {
+		return 0, false
+	}
+	return float64(median(&buf, n)), true
+}

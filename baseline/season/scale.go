@@ -56,17 +56,19 @@ func (p *Peaks) Learn(mo Moment, x float64, r *tuning.Rates) {
 	p.Max[0] = max(p.Max[0], float32(min(math.Abs(x), 3e38)))
 }
 
-// step moves a quantile estimate by a share of itself: a sign step in the logarithm.
+// step moves the estimate towards x in the logarithm, faster upwards than downwards by the odds of
+// the quantile (a Huber expectile), so that a first day without a season is soon forgotten.
 func (p *Peaks) step(q, x, tau float64) float64 {
 	if q <= 0 {
 		return x
 	}
 	n := float64(p.Days)/float64(len(p.q)) + 1
-	eta := max(1/n, 0.12)
-	if x > q {
-		return min(x, q*math.Exp(1.6*eta*tau))
+	d := math.Log(x / q)
+	w := 1 - tau
+	if d > 0 {
+		w = tau
 	}
-	return max(x, q*math.Exp(-1.6*eta*(1-tau)))
+	return q * math.Exp(2*w*max(1/n, 0.08)*max(-1.5, min(1.5, d)))
 }
 
 // Scale is the time-varying spread of the seasonal residual.
@@ -123,4 +125,25 @@ func (s *Scale) Learn(mo Moment, res, floor float64, r *tuning.Rates) {
 	s.Mean += float32(max(r.Scale, 1/float64(s.N)) * (a - float64(s.Mean)))
 	s.Sum += float32(a)
 	s.Count++
+}
+
+// Multiply makes every spread a multiple of itself: the season has changed.
+func (s *Scale) Multiply(by float64) {
+	s.Mean *= float32(by)
+	s.Sum *= float32(by)
+	multiply(s.slot, by)
+}
+
+// Multiply makes every peak a multiple of itself: the season has changed.
+func (p *Peaks) Multiply(by float64) {
+	multiply(p.q, by)
+	for i := range p.Max {
+		p.Max[i] *= float32(by)
+	}
+}
+
+func multiply(q []half, by float64) {
+	for i := range q {
+		q[i] = pack(by * unpack(q[i]))
+	}
 }

@@ -39,21 +39,26 @@ type Params struct {
 	GlobalHours float64
 
 	// Tests.
-	SlowHours  float64
-	SlowGain   float64
-	CusumHours [2]float64 // forgetting of the two CUSUMs
-	CusumSlack [2]float64
-	VarHours   float64
-	VarLong    float64
-	Off        map[string]bool    // detectors switched off, for ablation only
-	Min        map[string]float64 // smallest Gumbel scale, per detector, for ablation only
-	Floor      map[string]float64
+	SlowHours    float64
+	SlowGain     float64
+	CusumHours   [2]float64 // forgetting of the two CUSUMs
+	CusumSlack   [2]float64
+	BulkClip     float64
+	RampHours    float64
+	RecordTail   float64
+	RecordDays   float64
+	Norm         float64
+	RecordAge    float64
+	SeasonForget float64
+	VarHours     float64
+	VarLong      float64
 
 	// Calibration.
-	BlockHours   float64 // block of the first stage
-	Memory       float64 // blocks remembered
-	PriorWeight  float64 // blocks the prior weighs
-	ScaleMin     float64 // smallest Gumbel scale of a log statistic
+	BlockHours   float64           // block of the first stage
+	Memory       float64           // blocks remembered
+	PriorWeight  float64           // blocks the prior weighs
+	Least        [Families]float64 // smallest Gumbel scale of a log statistic
+	Cost         [Families]float64 // taken off a family's score: how much rarer it must be to count
 	Quantile     float64
 	Block2Hours  float64 // block of the second stage
 	Memory2      float64
@@ -68,6 +73,25 @@ type Params struct {
 	BudgetWeek   float64 // episodes per week at score 1 for a budget of 1 per series in 30 days
 }
 
+// Family groups the tests that share constants.
+type Family uint8
+
+// The families.
+const (
+	Season Family = iota
+	Slow
+	Local
+	Global
+	Variance
+	Stuck
+	Zero
+	CusumShort
+	CusumLong
+	Ramp
+	Record
+	Families
+)
+
 // Default is the shipped set.
 func Default() Params {
 	return Params{
@@ -76,8 +100,8 @@ func Default() Params {
 		LevelFloor: 0.001, StepFloor: 0.3, PeakShare: 0.4, PeakQuantile: 0.6, ClassHours: 3, ClassRatio: 0.5,
 		LocalSteps: 3, LocalHours: 24, LocalVolHours: 1, LocalVolMin: 0.6, LocalVolMax: 3,
 		GlobalHours: 72,
-		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.75, 0.5}, VarHours: 0.75, VarLong: 24,
-		BlockHours: 1, Memory: 300, PriorWeight: 4, ScaleMin: 0.39, Quantile: 0.95,
+		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.75, 0.5}, BulkClip: 3, RampHours: 4, RecordTail: 0.39, RecordDays: 28, VarHours: 0.75, VarLong: 24,
+		BlockHours: 1, Memory: 300, PriorWeight: 4, Least: [Families]float64{.39, .39, .39, .39, .39, .25, .25, .39, .39, .39, .39}, RecordAge: 1, Quantile: 0.95,
 		Block2Hours: 3, Memory2: 160, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
 		EpisodeHours: 3, Growth: 1.3, WarmSamples: 20, WarmHours: 12, BudgetWeek: 0.5,
 	}
@@ -91,6 +115,7 @@ type Rates struct {
 	Local, LocalAbs, LocalVol    float64
 	Global, Slow, Var, VarLong   float64
 	Cusum                        [2]float64
+	Ramp, Record                 float64
 	BlockMs, Block2Ms, EpisodeMs int64
 	Hour, Day                    float64
 }
@@ -105,6 +130,7 @@ func NewRates(p Params, step float64) *Rates {
 		Level: w(p.LevelHours, 1), Err: w(p.ErrHours, 1), Scale: w(p.ScaleHours, 1), Vol: w(p.VolHours, 1),
 		Local: 1 - math.Exp2(-1/p.LocalSteps), LocalAbs: w(p.LocalHours, 1), LocalVol: w(p.LocalVolHours, 6),
 		Global: w(p.GlobalHours, 1), Slow: w(p.SlowHours, 4), Var: w(p.VarHours, 4), VarLong: w(p.VarLong, 8),
+		Ramp: w(p.RampHours, 6), Record: w(24*p.RecordDays, 1),
 		Hour: w(1, 1), Day: w(24, 1),
 	}
 	for i := range r.Cusum {

@@ -1,0 +1,26 @@
+package baseline
+
+import "github.com/tidemark/tidemark/baseline/detect"
+
+// Evidence is what one test alone says of the last sample.
+type Evidence struct {
+	Detector string
+	Kind     Kind
+	Score    float64 // the anomaly score if this were the only test
+}
+
+// Evidence lists what each test says of the last sample, in the order of the tests; silent ones
+// score 0.
+func (s *Series) Evidence() []Evidence {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := detect.All()
+	out := make([]Evidence, len(all))
+	for i, d := range all {
+		out[i] = Evidence{Detector: d.Name, Kind: d.Kind}
+		if u := s.lastU[i]; u > 0 && s.last.State != Learning {
+			out[i].Score = s.pool.LogP(float64(u), &s.rates.Params) / s.budget()
+		}
+	}
+	return out
+}
