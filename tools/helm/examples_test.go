@@ -369,6 +369,24 @@ func TestChartShipsEveryDashboard(t *testing.T) {
 	}
 }
 
+func TestChartRefusesUnknownValues(t *testing.T) {
+	chart, err := loader.LoadDir(filepath.Join(examples, "helm", "tidemark"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range map[string]map[string]any{
+		"a misspelt section":      {"serviceMonitr": map[string]any{"enabled": true}},
+		"a misspelt value":        {"serviceMonitor": map[string]any{"enable": true}},
+		"a value of another type": {"persistence": map[string]any{"enabled": "yes"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{}, chartutil.DefaultCapabilities); err == nil {
+				t.Fatal("it was taken")
+			}
+		})
+	}
+}
+
 // TestValuesAreUsed finds values that no template looks at.
 func TestValuesAreUsed(t *testing.T) {
 	chart, err := loader.LoadDir(filepath.Join(examples, "helm", "tidemark"))
