@@ -37,10 +37,14 @@ func TestConfigErrors(t *testing.T) {
 		{"a size without a unit", "webhook: {max_body: 32}", `line 1: size "32" is not a whole number with B, KiB, MiB or GiB, such as 32MiB`},
 		{"a size in words", "loki: {max_line_size: big}", `line 1: size "big" is not a whole number with B, KiB, MiB or GiB, such as 32MiB`},
 		{"nothing at once", "max_inflight: 0", "receiver: max_inflight must be above zero; leave it out for the default"},
-		{"values that Prometheus cannot hold", "webhook: {max_value_size: 17MiB}",
-			"receiver: label and annotation values are limited to 16MiB: Prometheus' label encoder cannot hold more"},
-		{"keys that are forgotten too soon", "webhook: {dedup_retention: 5m}",
-			"receiver: webhook.dedup_retention is 5m, must be at least 1h: Alertmanager repeats a message each repeat_interval (default 4h)"},
+		{
+			"values that Prometheus cannot hold", "webhook: {max_value_size: 17MiB}",
+			"receiver: label and annotation values are limited to 16MiB: Prometheus' label encoder cannot hold more",
+		},
+		{
+			"keys that are forgotten too soon", "webhook: {dedup_retention: 5m}",
+			"receiver: webhook.dedup_retention is 5m, must be at least 1h: Alertmanager repeats a message each repeat_interval (default 4h)",
+		},
 		{"less room than one body", "max_inflight_bytes: 1MiB", "receiver: max_inflight_bytes is 1MiB, must be at least webhook.max_body, 32MiB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

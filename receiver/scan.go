@@ -253,12 +253,12 @@ func (s *scanner) value() ([]byte, error) {
 	c := s.peek()
 	start := s.at
 	var err error
-	switch {
-	case c == '{':
+	switch c {
+	case '{':
 		err = s.object(func([]byte) error { _, err := s.value(); return err })
-	case c == '[':
+	case '[':
 		err = s.array(func() error { _, err := s.value(); return err })
-	case c == '"':
+	case '"':
 		_, err = s.bytes()
 	default:
 		err = s.literal()

@@ -187,8 +187,10 @@ func (w *RemoteWriter) end() error {
 	return nil
 }
 
+// noSamples has no series: all that were sent have ended.
 type noSamples struct{}
 
+// Samples hands out nothing.
 func (noSamples) Samples(func(labels.Labels, int64, float64)) {}
 
 // Push sends one round: every series with a newer sample than the receiver has, and stale markers for those

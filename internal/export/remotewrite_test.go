@@ -273,8 +273,10 @@ func TestRemoteWriteNeverTries4xxAgain(t *testing.T) {
 	}{
 		{400, "out of order sample", "remote write: prometheus:9090 answered 400 Bad Request: out of order sample"},
 		{429, "", "remote write: prometheus:9090 answered 429 Too Many Requests"},
-		{404, "remote write receiver needs to be enabled with --web.enable-remote-write-receiver",
-			"remote write: prometheus:9090 answered 404 Not Found: remote write receiver needs to be enabled with --web.enable-remote-write-receiver (start Prometheus with --web.enable-remote-write-receiver)"},
+		{
+			404, "remote write receiver needs to be enabled with --web.enable-remote-write-receiver",
+			"remote write: prometheus:9090 answered 404 Not Found: remote write receiver needs to be enabled with --web.enable-remote-write-receiver (start Prometheus with --web.enable-remote-write-receiver)",
+		},
 		{404, "404 page not found", "remote write: prometheus:9090 answered 404 Not Found: 404 page not found (is url the remote-write endpoint, such as http://prometheus:9090/api/v1/write?)"},
 		{302, "", "remote write: prometheus:9090 answered 302 Found (is url the remote-write endpoint, such as http://prometheus:9090/api/v1/write?)"},
 		{401, "", "remote write: prometheus:9090 answered 401 Unauthorized (check basic_auth, authorization or tls_config under remote_write.http_config)"},
@@ -330,8 +332,10 @@ func TestRemoteWriteConfigErrors(t *testing.T) {
 		{"no url", `{}`, "export: remote_write.url is missing, such as http://prometheus:9090/api/v1/write"},
 		{"no scheme", `{url: "prometheus:9090"}`, `export: remote_write.url "prometheus:9090" must be an http or https URL such as http://prometheus:9090/api/v1/write`},
 		{"credentials in the url", `{url: "http://u:p@prom/api/v1/write"}`, "export: remote_write.url of prom must not hold credentials; use http_config.basic_auth"},
-		{"no interval", `{url: "http://prom/api/v1/write", interval: 0s}`,
-			"export: remote_write.timeout, interval and max_samples_per_send must be above zero; leave them out for the defaults"},
+		{
+			"no interval", `{url: "http://prom/api/v1/write", interval: 0s}`,
+			"export: remote_write.timeout, interval and max_samples_per_send must be above zero; leave them out for the defaults",
+		},
 		{"a header of the protocol", `{url: "http://prom/api/v1/write", headers: {Content-Encoding: gzip}}`, "export: remote_write.headers must not set Content-Encoding"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -25,8 +25,10 @@ func TestConfigErrors(t *testing.T) {
 		{"credentials in the url", `[{url: "http://u:secret@am:9093"}]`, "alertmanagers: url of am:9093 must not hold credentials; use http_config.basic_auth"},
 		{"a query", `[{url: "http://am:9093/?a=b"}]`, `alertmanagers: url "http://am:9093/?a=b" must have neither a query nor a fragment`},
 		{"no time", `[{url: "http://am:9093", timeout: 0s}]`, "alertmanagers: timeout of am:9093 must be above zero, such as 10s"},
-		{"two kinds of credentials", `[{url: "http://am:9093", http_config: {bearer_token: a, basic_auth: {username: u}}}]`,
-			"at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"},
+		{
+			"two kinds of credentials", `[{url: "http://am:9093", http_config: {bearer_token: a, basic_auth: {username: u}}}]`,
+			"at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := parse(tc.text)

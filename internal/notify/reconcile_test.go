@@ -141,17 +141,23 @@ func TestPeerErrorsSayWhatToDo(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			fmt.Fprint(w, "<html>Grafana</html>")
 		}, "answered 200 OK with an HTML page" + hint},
-		{"wrong credentials", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
-			"401 Unauthorized (check basic_auth, authorization or tls_config under http_config)"},
+		{
+			"wrong credentials", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
+			"401 Unauthorized (check basic_auth, authorization or tls_config under http_config)",
+		},
 		{"another path", http.NotFound, "404 Not Found" + hint},
 		{"other JSON", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, `{"status":"success"}`)
 		}, "its answer is not a list of alerts: json: cannot unmarshal object into Go value of type []notify.gettable" + hint},
-		{"plain text", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") },
-			`answered with Content-Type "text/plain", not JSON` + hint},
-		{"an error", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "boom", http.StatusServiceUnavailable) },
-			"503 Service Unavailable: boom"},
+		{
+			"plain text", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") },
+			`answered with Content-Type "text/plain", not JSON` + hint,
+		},
+		{
+			"an error", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "boom", http.StatusServiceUnavailable) },
+			"503 Service Unavailable: boom",
+		},
 		{"half an answer", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			fmt.Fprint(w, "[")

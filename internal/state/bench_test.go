@@ -34,7 +34,7 @@ func BenchmarkAppend(b *testing.B) {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
 			l, err := state.OpenLog(state.LogOptions{Dir: b.TempDir(), MaxBytes: 1 << 40})
 			require.NoError(b, err)
-			defer l.Close()
+			defer func() { _ = l.Close() }()
 			var wg sync.WaitGroup
 			b.SetBytes(int64(len(payload)))
 			b.ResetTimer()
@@ -59,7 +59,7 @@ func BenchmarkReplay(b *testing.B) {
 	payload := message(64)
 	l, err := state.OpenLog(state.LogOptions{Dir: b.TempDir()})
 	require.NoError(b, err)
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	var wg sync.WaitGroup
 	for range 64 {
 		wg.Go(func() {
@@ -84,7 +84,7 @@ func BenchmarkStorePut(b *testing.B) {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
 			s, _, err := state.OpenStore(state.StoreOptions{Path: b.TempDir() + "/state.db"})
 			require.NoError(b, err)
-			defer s.Close()
+			defer func() { _ = s.Close() }()
 			var wg sync.WaitGroup
 			b.ResetTimer()
 			for w := range writers {

@@ -29,8 +29,8 @@ const (
 	frameHeader    = 4 + 4 + 4 + 1 + 1
 	frameMarker    = "\xf7\xa3\xfe\x1d"
 
-	flagSnappy    byte = 1
-	compressAbove      = 512 // bytes; below it snappy saves nothing worth its time
+	flagSnappy    = byte(1)
+	compressAbove = 512 // bytes; below it snappy saves nothing worth its time
 )
 
 // kindProbe marks a record that says nothing: written to find out whether the disk takes writes again.

@@ -61,7 +61,7 @@ func TestNothingAcknowledgedIsLostByKill(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
 		lines := bufio.NewScanner(out)
-		for n := 1 + rand.IntN(60); n > 0 && lines.Scan(); n-- { // kill after a random number of acknowledgements
+		for n := 1 + rand.IntN(20); n > 0 && lines.Scan(); n-- { // kill after a random number of acknowledgements
 			acked[lines.Text()] = true
 		}
 		time.AfterFunc(time.Duration(rand.IntN(3000))*time.Microsecond, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })

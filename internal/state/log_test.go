@@ -124,7 +124,7 @@ func TestEveryFileOperationMayFail(t *testing.T) {
 		if err != nil {
 			return nil // the start fails loudly; nothing was acknowledged
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		for i := range 12 {
 			if p := fmt.Sprintf("record %d of the test", i); l.Append(context.Background(), 1, []byte(p)) == nil {
 				acked = append(acked, p)

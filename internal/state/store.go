@@ -82,7 +82,8 @@ func OpenStore(opts StoreOptions) (s *Store, aside string, err error) {
 		opts.Clock = time.Now
 	}
 	f := promauto.With(opts.Registerer)
-	s = &Store{log: opts.Logger, clock: opts.Clock,
+	s = &Store{
+		log: opts.Logger, clock: opts.Clock,
 		quarantined: f.NewCounter(prometheus.CounterOpts{
 			Name: "tidemark_state_store_quarantined_total", Help: "Damaged store files and values set aside.",
 		}),
