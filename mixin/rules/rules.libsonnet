@@ -38,10 +38,10 @@
             expr: 'avg by (watch) (tidemark_false_alarm_budget_ratio%s)' % selector,
           },
           {
-            // Alerts that became one incident, over a day: the compression.
+            // Alerts that started, for each incident that was opened, over a day: the compression.
             record: 'job_instance:tidemark_alerts_per_incident:ratio_increase1d',
             expr: |||
-              sum by (job, instance) (increase(tidemark_alerts_received_total{%(own)s}[1d]))
+              sum by (job, instance) (increase(tidemark_alerts_received_total{%(own)s, status!="resolved"}[1d]))
               /
               sum by (job, instance) (increase(tidemark_incidents_total{%(own)s}[1d])) > 0
             ||| % { own: own },
