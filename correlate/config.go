@@ -26,6 +26,8 @@ type Config struct {
 	// AnomalyIncidents is how many anomalies with one cause open an incident that has no alert;
 	// 0: never.
 	AnomalyIncidents int `yaml:"anomaly_incidents"`
+	// AnomalyWait is how long such an incident waits for an alert to join before it is told.
+	AnomalyWait model.Duration `yaml:"anomaly_wait,omitempty"`
 
 	// SharedLabels go onto the incident when all members have them with one value.
 	SharedLabels []string `yaml:"shared_labels,omitempty"`
@@ -54,6 +56,7 @@ func DefaultConfig() Config {
 		Retention:        model.Duration(6 * time.Hour),
 		MaxAlerts:        200_000,
 		AnomalyIncidents: 3,
+		AnomalyWait:      model.Duration(2 * time.Minute),
 		SharedLabels:     []string{"cluster", "region", "environment", "env", "namespace", "team", "owner"},
 		ReplicaLabels:    []string{"prometheus_replica", "replica", "__replica__", "prometheus"},
 		TierLabels:       []string{"tier", "component", "role", "app_kubernetes_io_component", "label_tier"},

@@ -19,18 +19,20 @@ type expected struct {
 // Rates of the propagation model. They say how likely an alert of a class is at an entity in a given
 // relation to the cause; see docs/correlation.md for how they were chosen.
 const (
-	ownCause    = 0.5  // the entity's own pod, cause and saturation alerts
-	ownPods     = 0.4  // the same on each of its instances
-	ownError    = 0.8  // its own errors
-	ownLatency  = 0.6  // its own latency
-	upward      = 0.8  // decay of errors and latency per call to the callers
-	upLatency   = 0.8  // latency over errors on the way up
-	downward    = 0.5  // latency and saturation at the first callee
-	downDecay   = 0.8  // per further call
-	downPods    = 0.6  // of it on the callee's instances
-	podShare    = 0.5  // errors and latency seen at an instance over those at its service
-	trafficBoth = 0.3  // traffic alerts at callers and callees
-	hostOfOwn   = 0.04 // node alerts at the nodes of a service in trouble
+	ownCause     = 0.5  // the entity's own pod, cause and saturation alerts
+	ownPods      = 0.4  // the same on each of its instances
+	ownError     = 0.8  // its own errors
+	ownLatency   = 0.6  // its own latency
+	upward       = 0.8  // decay of errors and latency per call to the callers
+	upLatency    = 0.8  // latency over errors on the way up
+	upSaturation = 0.2  // pools and queues of callers that wait, over their errors
+	downward     = 0.5  // latency and saturation at the first callee
+	downDecay    = 0.8  // per further call
+	downPods     = 0.6  // of it on the callee's instances
+	podShare     = 0.5  // errors and latency seen at an instance over those at its service
+	trafficBoth  = 0.3  // traffic alerts at callers and callees
+	upWaiting    = 0.3  // saturation over errors on the way up: requests that wait pile up at the callers
+	hostOfOwn    = 0.04 // node alerts at the nodes of a service in trouble
 
 	nodeOwn      = 0.8  // node alerts of a broken node
 	nodePods     = 0.6  // pod alerts of what runs on it, and of its services
@@ -163,6 +165,10 @@ func (r *rates) calls(root int, err, lat, scale float64, slow bool) {
 		decay := scale * conf * math.Pow(upward, float64(hops))
 		r.serve(v, decay, decay*upLatency, hops, slow)
 		r.put(v, classTraffic, trafficBoth*decay, densityRow(hops, slow))
+		r.put(v, classSaturation, upWaiting*decay, densityRow(hops, slow))
+		for _, p := range r.w.v[v].pods {
+			r.put(p, classSaturation, upWaiting*podShare*decay, densityRow(hops, slow))
+		}
 	})
 }
 

@@ -233,16 +233,18 @@ func (g *group) quiet(cfg *Config) time.Duration {
 	return d
 }
 
-// tellable: enough to open an incident for.
-func (t *tracked) tellable(cfg *Config) bool {
+// tellable: enough to open an incident for, and from when on. Anomalies without any alert are a
+// weaker sign: several are needed, and they wait longer.
+func (t *tracked) tellable(cfg *Config) (at time.Time, ok bool) {
 	anomalies := 0
 	for _, it := range t.group.items {
 		if it.rec.Anomaly == nil {
-			return true
+			return t.firstSeen.Add(time.Duration(cfg.Wait)), true
 		}
 		anomalies++
 	}
-	return cfg.AnomalyIncidents > 0 && anomalies >= cfg.AnomalyIncidents
+	at = t.firstSeen.Add(time.Duration(max(cfg.Wait, cfg.AnomalyWait)))
+	return at, cfg.AnomalyIncidents > 0 && anomalies >= cfg.AnomalyIncidents
 }
 
 // wake is when time alone changes the incident's state; zero: never.
@@ -251,13 +253,14 @@ func (t *tracked) wake(cfg *Config) time.Time {
 		return time.Time{}
 	}
 	if t.opened.IsZero() {
-		if !t.tellable(cfg) {
+		at, ok := t.tellable(cfg)
+		if !ok {
 			return time.Time{}
 		}
 		if _, over := t.group.lastEnd(); over {
 			return time.Time{}
 		}
-		return t.firstSeen.Add(time.Duration(cfg.Wait))
+		return at
 	}
 	if t.state != StateFiring {
 		return time.Time{}
@@ -321,7 +324,7 @@ func (e *Engine) open(t *tracked, now time.Time) EventType {
 		t.state, t.ended = StateResolved, end // Over before anybody was told: kept, not told.
 		return ""
 	}
-	if !t.tellable(&e.cfg) || ended || now.Before(t.firstSeen.Add(time.Duration(e.cfg.Wait))) {
+	if at, ok := t.tellable(&e.cfg); !ok || ended || now.Before(at) {
 		return ""
 	}
 	t.opened, t.revision, t.revised, t.stale = now, 1, now, true

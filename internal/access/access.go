@@ -128,6 +128,27 @@ func (t *Table) grant(r *http.Request) (grant, bool) {
 	return grant{}, false
 }
 
+// RolesOf are the roles that somebody holds, by the name that stands in the audit log; a role
+// includes the weaker ones.
+func (t *Table) RolesOf(name string) []string {
+	best := -1
+	for _, g := range t.users {
+		if g.name == name {
+			best = max(best, slices.Index(order, g.role))
+		}
+	}
+	for _, g := range t.tokens {
+		if g.name == name {
+			best = max(best, slices.Index(order, g.role))
+		}
+	}
+	var out []string
+	for _, r := range order[:best+1] {
+		out = append(out, string(r))
+	}
+	return out
+}
+
 // VerifiedUsers are the basic auth users of a web configuration file of the exporter-toolkit; none
 // when file is empty.
 func VerifiedUsers(file string) ([]string, error) {

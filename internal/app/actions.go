@@ -53,13 +53,25 @@ func (a *App) openRunbooks(cfg *config.Config) error {
 		return err
 	}
 	a.audit = log
-	a.logger.Debug("Opened the audit log", "recovery", fmt.Sprintf("%+v", recovery))
+	if recovery.Damage != nil || recovery.TornBytes > 0 {
+		a.logger.Warn("The audit log was damaged; what could be read is kept", "torn_bytes", recovery.TornBytes, "set_aside", recovery.Quarantined, "err", recovery.Damage)
+	}
 	a.runbooks, err = runbook.New(cfg.Runbooks, runbook.Deps{
 		Store: runbookStore{a.store}, Audit: log, Verifier: verifier{a},
 		Logger: a.logger.With("component", "runbook"), Registerer: a.registry, Now: a.now,
+		Roles:      a.rolesOf,
 		StaleAfter: 3 * time.Duration(max(cfg.Discover.Interval, model.Duration(time.Minute))),
 	})
 	return err
+}
+
+// rolesOf are the roles of a person by the configuration that works now.
+func (a *App) rolesOf(user string) []string {
+	s := a.current()
+	if s == nil {
+		return nil
+	}
+	return s.access.RolesOf(user)
 }
 
 // runbookStore is the bucket of runbook calls.

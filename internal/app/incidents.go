@@ -178,18 +178,19 @@ func (i *incidents) anomaly(now time.Time, e *entry) {
 		Query: e.query(), Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper,
 	}
 	if !sc.Active || sc.Since == 0 {
-		prev := e.anomalySince
-		if prev == 0 {
+		if e.anomaly == nil {
 			return
 		}
-		a.Kind, a.Since, a.Until, a.Active = e.anomalyKind, time.UnixMilli(prev).UTC(), time.UnixMilli(sc.Time).UTC(), false
-		e.anomalySince = 0
+		// It ended: what was seen while it lasted is what is told of it.
+		a, e.anomaly = *e.anomaly, nil
+		a.Until, a.Active = time.UnixMilli(sc.Time).UTC(), false
 	} else {
-		if e.anomalySince == 0 {
-			e.anomalySince, e.anomalyKind = sc.Since, string(sc.Kind)
+		if e.anomaly != nil {
+			// One anomaly keeps the kind and the time it began with: it is the same one for the correlation.
+			a.Kind, a.Since = e.anomaly.Kind, e.anomaly.Since
 		}
-		// One anomaly keeps the kind it began with: it is the same one for the correlation.
-		a.Kind, a.Since = e.anomalyKind, time.UnixMilli(e.anomalySince).UTC()
+		kept := a
+		e.anomaly = &kept
 	}
 	i.engine.Anomaly(now, a)
 	i.nudge()
@@ -199,11 +200,15 @@ func (i *incidents) anomaly(now time.Time, e *entry) {
 func (i *incidents) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	remind := time.NewTicker(remindInterval)
+	defer remind.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-i.wake:
+		case <-remind.C:
+			i.remind()
 		case <-timer.C:
 		}
 		now := i.now()
@@ -215,6 +220,18 @@ func (i *incidents) Run(ctx context.Context) error {
 			wait = min(wait, max(next.Sub(i.now()), 10*time.Millisecond))
 		}
 		timer.Reset(wait)
+	}
+}
+
+// remindInterval is how often the runbooks hear of an incident that lasts: without a word they take
+// its data for old and refuse to act.
+const remindInterval = 30 * time.Second
+
+func (i *incidents) remind() {
+	for _, inc := range i.engine.Incidents() {
+		if inc.State == correlate.StateFiring && !inc.Opened.IsZero() {
+			i.s.app.runbooks.Propose(i.forRunbook(&inc))
+		}
 	}
 }
 
@@ -387,7 +404,7 @@ func affectedText(inc *correlate.Incident) string {
 func (i *incidents) forRunbook(inc *correlate.Incident) runbook.Incident {
 	out := runbook.Incident{
 		ID: inc.ID, Severity: inc.Severity, Summary: inc.Summary, Labels: inc.Shared,
-		StartsAt: inc.Start, DataTime: i.now(), Resolved: inc.State == correlate.StateResolved,
+		StartsAt: inc.Start, DataTime: i.s.scorer.newest(), Resolved: inc.State == correlate.StateResolved,
 	}
 	if len(inc.Causes) > 0 && !inc.NoClearCause {
 		c := inc.Causes[0]
@@ -415,10 +432,15 @@ func (i *incidents) forRunbook(inc *correlate.Incident) runbook.Incident {
 // all are the incidents in memory and the ended ones that the store keeps, firing first, newest
 // first.
 func (i *incidents) all() []correlate.Incident {
-	out := i.engine.Incidents()
+	all := i.engine.Incidents()
 	have := map[string]bool{}
-	for _, inc := range out {
+	out := all[:0]
+	for _, inc := range all {
 		have[inc.ID] = true
+		// A lone anomaly is no incident: it stands on the page of its series. An alert always counts.
+		if !inc.Opened.IsZero() || len(inc.Alerts) > 0 {
+			out = append(out, inc)
+		}
 	}
 	i.mu.Lock()
 	for id, inc := range i.removed {

@@ -31,6 +31,9 @@ func (a *App) Reload() (err error) {
 	if err := a.receiver.ApplyConfig(cfg.Receiver); err != nil {
 		return err
 	}
+	if err := a.runbooks.ApplyConfig(cfg.Runbooks); err != nil {
+		return err
+	}
 	// Nothing below may fail. Messages that come in meanwhile wait at the barrier.
 	old := a.current()
 	if err := old.stop(); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/export"
 	"github.com/tidemark/tidemark/internal/web"
 	"github.com/tidemark/tidemark/rules"
@@ -86,8 +87,7 @@ type entry struct {
 	lastActive int64
 	ring       *ring // Recent samples; nil where there are too many series to keep them.
 
-	anomalySince int64 // Start of the anomaly that the correlation knows, 0 when none; used by the scoring loop alone.
-	anomalyKind  string
+	anomaly *correlate.Anomaly // What the correlation knows of it; used by the scoring loop alone.
 }
 
 type scorerMetrics struct {
@@ -555,6 +555,20 @@ func (s *scorer) find(watch, key string) (*entry, bool) {
 		}
 	}
 	return nil, false
+}
+
+// newest is the time of the newest sample of all watched series.
+func (s *scorer) newest() time.Time {
+	var last int64
+	for _, e := range s.all() {
+		e.mu.Lock()
+		last = max(last, e.lastSample)
+		e.mu.Unlock()
+	}
+	if last == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(last).UTC()
 }
 
 // status is how every watch does.
