@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -232,6 +233,28 @@ func asJSON(t *testing.T, v any) string {
 	b, err := json.MarshalIndent(v, "", " ")
 	require.NoError(t, err)
 	return string(b)
+}
+
+// Records that an earlier release kept are read; the files are never to be made anew.
+func TestRecordsOfEarlierReleasesAreRead(t *testing.T) {
+	r := newRig(t)
+	read := func(name string) []byte {
+		b, err := os.ReadFile("testdata/" + name)
+		require.NoError(t, err)
+		return b
+	}
+	for kind := receiver.KindWebhook; kind <= receiver.KindChanges; kind++ {
+		require.NoError(t, r.Decode(context.Background(), kind, read(fmt.Sprintf("record-%d.bin", kind))))
+	}
+	require.Equal(t, []string{"A firing", "B resolved"}, names(r.alerts))
+	require.Equal(t, []string{`{app="checkout"} disk full`}, r.lines)
+	require.Len(t, r.spans, 1)
+	require.Equal(t, "api", r.changes[0].Entity)
+
+	known := newRig(t)
+	require.NoError(t, known.Restore(read("dedup-v1.bin")))
+	require.NoError(t, known.Decode(context.Background(), receiver.KindWebhook, read("record-1.bin")))
+	require.Empty(t, known.alerts, "keys of an earlier release still recognise repeats")
 }
 
 func TestReplayOfUnknownRecords(t *testing.T) {

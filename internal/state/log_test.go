@@ -1,10 +1,14 @@
 package state_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -511,6 +515,31 @@ func TestReplayStopsAtAnErrorOfItsCaller(t *testing.T) {
 	_, err := l.Replay(state.Pos{}, func(state.Pos, byte, []byte) error { return stop })
 	require.ErrorIs(t, err, stop)
 	require.ErrorContains(t, err, "replay record at 1:")
+}
+
+// A log that an earlier release wrote is read: the file is never to be made anew, a new format gets a file
+// beside it.
+func TestLogOfFormat1IsRead(t *testing.T) {
+	old, err := os.ReadFile("testdata/log-v1.wal")
+	require.NoError(t, err)
+	fs := newMemFS()
+	fs.write("log/0000000001.wal", old)
+	got, report := replay(t, openLog(t, fs), state.Pos{})
+	require.Equal(t, []string{"one", "", strings.Repeat("compressed ", 100)}, payloads(got))
+	require.Equal(t, []byte{1, 2, 3}, []byte{got[0].kind, got[1].kind, got[2].kind})
+	require.Empty(t, report.Damaged)
+
+	future := bytes.Clone(old)
+	for i := range 2 { // both copies of the header say version 2, with good checksums
+		c := future[i*21 : i*21+21]
+		c[8] = 2
+		binary.LittleEndian.PutUint32(c[17:], crc32.Checksum(c[:17], crc32.MakeTable(crc32.Castagnoli)))
+	}
+	fs.write("log/0000000001.wal", future)
+	got, report = replay(t, openLog(t, fs), state.Pos{})
+	require.Empty(t, got)
+	require.Equal(t, "segment has a version this release does not know: 2", report.Damaged[0].Reason)
+	require.NotEmpty(t, report.Damaged[0].Saved, "it is kept for the release that knows it")
 }
 
 func FuzzReplay(f *testing.F) {
