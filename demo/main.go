@@ -1,10 +1,20 @@
+// Command demo shows Tidemark's whole loop on real servers on loopback: history learned, a fault, a
+// storm of alerts, one incident whose first page names the cause, a runbook approved, the recovery
+// verified. It exits with 1 when something it promises does not happen.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tidemark/tidemark/demo/shop"
@@ -12,33 +22,95 @@ import (
 )
 
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer cancel()
-	home, _ := os.UserCacheDir()
-	f, _ := shop.FaultByName(os.Args[1])
-	s, err := stack.New(stack.Options{Root: "..", Tools: home + "/tidemark/tools", Dir: "/tmp/demo-x", History: 28 * 24 * time.Hour})
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout))
+}
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// run plays one fault and returns the exit code.
+func run(ctx context.Context, args []string, out io.Writer) int {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	flags.SetOutput(out)
+	names := make([]string, len(shop.Faults))
+	for i, f := range shop.Faults {
+		names[i] = f.Name
+	}
+	name := flags.String("fault", names[0], "what goes wrong: "+strings.Join(names, ", "))
+	keep := flags.Bool("keep", false, "leave everything running at the end, until Ctrl-C")
+	days := flags.Int("history", 28, "days of history")
+	files := flags.String("dir", "", "keep all files, logs included, in this folder (default: a temporary one)")
+	root := flags.String("root", "..", "folder of the repository, with bin/ and examples/")
+	if err := flags.Parse(args); err != nil {
+		return exitUsage
+	}
+	fault, err := shop.FaultByName(*name)
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(out, err)
+		return exitUsage
 	}
-	defer s.Close()
-	fmt.Println(s.Prometheus.URL, s.Alertmanager.URL)
-	fmt.Println(s.WriteHistory(ctx))
-	fmt.Println(s.Shop.Overhead())
-	fmt.Println(s.Alertmanager.Start(), s.Alertmanager.WaitReady(ctx))
-	fmt.Println(s.Prometheus.Start(), s.Prometheus.WaitReady(ctx), time.Since(s.Began))
-	t0 := time.Now()
-	inj := time.Time{}
-	for ctx.Err() == nil {
-		a, err := s.Prometheus.FiringAlerts(ctx)
-		n := map[string]int{}
-		for _, x := range a {
-			n[x.Labels["alertname"]]++
-		}
-		fmt.Println(time.Since(t0).Round(time.Second), len(a), n, err, len(s.Pager.Events()), s.Pager.Refused())
-		if inj.IsZero() && time.Since(t0) > 75*time.Second {
-			fmt.Println("INJECT", s.Shop.Inject(f))
-			inj = time.Now()
-		}
-		time.Sleep(5 * time.Second)
+	if err := play(ctx, out, fault, *root, *files, *days, *keep); err != nil {
+		fmt.Fprintln(out, "\nFAILED:", err)
+		return exitFailure
 	}
+	return exitOK
+}
+
+// play builds the stack, plays the fault, prints the report and cleans up.
+func play(ctx context.Context, out io.Writer, fault shop.Fault, root, dir string, days int, keep bool) (err error) {
+	root, err = filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	tools, err := toolsDir(ctx, root)
+	if err != nil {
+		return err
+	}
+	opts := stack.Options{Root: root, Tools: tools, Dir: dir, Keep: dir != "", History: time.Duration(days) * 24 * time.Hour}
+	if dir == "" {
+		if opts.Dir, err = os.MkdirTemp("", "tidemark-demo-"); err != nil {
+			return err
+		}
+	}
+	s, err := stack.New(opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+
+	p := &scenario{stack: s, fault: fault, out: out, began: s.Began}
+	err = p.play(ctx)
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	if err != nil {
+		p.tails()
+	}
+	var failed error
+	if !p.injected.IsZero() {
+		failed = p.report()
+	}
+	if keep {
+		p.links()
+		p.say("Everything keeps running. Ctrl-C ends it.")
+		<-ctx.Done()
+	}
+	return errors.Join(err, failed)
+}
+
+// toolsDir asks tools/build.sh for the folder with the real servers, which it builds when needed.
+func toolsDir(ctx context.Context, root string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "tools", "build.sh"))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("find Prometheus and Alertmanager: tools/build.sh: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }

@@ -24,8 +24,8 @@ import (
 type Source interface {
 	// Series are the label sets, __name__ included.
 	Series() []map[string]string
-	// Step returns the values at t, dt after the step before, beside Series. A value that is NaN
-	// is not written. The slice may be reused.
+	// Step returns the values at t, beside Series; dt is the step of this history. A value that is
+	// NaN is not written. The slice may be reused.
 	Step(t time.Time, dt time.Duration) []float64
 }
 

@@ -32,7 +32,7 @@ func (t Target) Labels() map[string]string {
 // Jobs of the shop's targets.
 const (
 	jobShop   = "shop"
-	jobNode   = "node"
+	jobNode   = "node-exporter"
 	jobTraces = "traces"
 )
 

@@ -19,6 +19,7 @@ type Past struct {
 	series   []map[string]string
 	values   []float64
 	weather  float64             // See stepWeather.
+	last     time.Time           // Of the last step.
 	own      []map[string]string // Labels without those of the target, beside series.
 	targets  []Target            // Beside series.
 
@@ -210,10 +211,14 @@ func (p *Past) addNode(number int, name string) {
 	p.nodes = append(p.nodes, n)
 }
 
-// Step moves the simulation to t, dt after the step before, and returns the value of every series.
-// The slice is reused by the next call.
+// Step moves the simulation to t and returns the value of every series. dt is the length of the
+// first step; later ones begin where the one before ended. The slice is reused by the next call.
 func (p *Past) Step(t time.Time, dt time.Duration) []float64 {
 	seconds := dt.Seconds()
+	if !p.last.IsZero() {
+		seconds = t.Sub(p.last).Seconds()
+	}
+	p.last = t
 	p.stepWeather(seconds)
 	l := steady(p.rhythm.Rate(t, false), p.overhead*math.Exp(0.5*p.weather), math.Exp(0.06*p.weather))
 	for i := range p.instances {

@@ -126,6 +126,7 @@ func (s *Shop) Addresses() map[Target]string { return s.scrape }
 // Continue makes the counters go on from the end of a simulated past: what a counter shows from now
 // on is the past's value plus what happens from now on.
 func (s *Shop) Continue(p *Past) error {
+	p.Step(time.Now(), 0)
 	s.baseMu.Lock()
 	defer s.baseMu.Unlock()
 	var errs []error

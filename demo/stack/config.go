@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"crypto/rand"
 	_ "embed"
 	"fmt"
 	"maps"
@@ -29,10 +30,13 @@ type writer struct {
 const routingKey = "0123456789abcdef0123456789abcdef"
 
 func (w writer) write(targets map[shop.Target]string, pagerURL string, runbook *failover.Endpoint) error {
+	token := rand.Text()
 	files := map[string][]byte{
 		"shop-rules.yml": shopRules,
 		"pagerduty.key":  []byte(routingKey),
 		"runbook.key":    []byte(runbook.Secret()),
+		"approve.token":  []byte(token),
+		"client.yml":     []byte("authorization:\n  credentials: " + token + "\n"),
 	}
 	for name, data := range files {
 		if err := os.WriteFile(filepath.Join(w.dir, name), data, 0o600); err != nil {
@@ -95,14 +99,24 @@ func (w writer) editAlertmanager(c map[string]any, pagerURL string) {
 		list, _ := r.(map[string]any)["pagerduty_configs"].([]any)
 		for _, p := range list {
 			p.(map[string]any)["url"] = pagerURL
+			// Alertmanager takes this path as it stands, not from the folder of its configuration.
+			p.(map[string]any)["routing_key_file"] = filepath.Join(w.dir, "pagerduty.key")
 		}
 	}
 }
 
 func (w writer) editTidemark(c map[string]any, runbookURL string) {
 	c["runbooks"] = []any{map[string]any{
-		"name": "failover", "matchers": []string{`cause=~"db-primary.*"`},
-		"url": runbookURL, "mode": "approve", "secret_file": "runbook.key",
-		"verify": map[string]any{"for": "1m", "timeout": "5m"},
+		"name": "failover", "description": "Fail over to the replica of the primary database.",
+		"matchers": []string{`cause=~"db-primary.*"`},
+		"url":      runbookURL, "mode": "approve", "secret_file": "runbook.key",
+		"idempotent": true, "allow_hosts": []string{"127.0.0.1"},
+		"verify": map[string]any{"for": "30s", "timeout": "5m"},
 	}}
+	c["roles"] = []any{map[string]any{"name": "demo", "token_file": "approve.token", "role": "approve"}}
+	// Faster than the defaults, as the scrapes are.
+	discover := c["discover"].(map[string]any)
+	discover["interval"], discover["rate_window"] = "15s", "1m"
+	// The default waits five minutes for flapping alerts before it calls an incident over.
+	c["correlate"].(map[string]any)["resolve_after"] = "20s"
 }

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -137,36 +135,6 @@ func (a *Alertmanager) Alerts(ctx context.Context, matchers ...string) ([]Alert,
 
 // WaitReady polls /-/ready until it answers 200.
 func (a *Alertmanager) WaitReady(ctx context.Context) error { return waitReady(ctx, a.Process, a.URL) }
-
-// Tidemark is the sidecar under demonstration.
-type Tidemark struct {
-	*Process
-	URL  string
-	Tool string // Path of tidetool.
-}
-
-func newTidemark(bin, dir, addr string) *Tidemark {
-	return &Tidemark{
-		Process: newProcess("tidemark", filepath.Join(bin, "tidemark"), dir,
-			"--config.file="+filepath.Join(dir, "tidemark.yml"), "--storage.path="+filepath.Join(dir, "tidemark"),
-			"--web.listen-address="+addr),
-		URL: "http://" + addr, Tool: filepath.Join(bin, "tidetool"),
-	}
-}
-
-// WaitReady polls /-/ready until it answers 200: history is learned.
-func (t *Tidemark) WaitReady(ctx context.Context) error { return waitReady(ctx, t.Process, t.URL) }
-
-// RunTool runs tidetool and returns what it printed.
-func (t *Tidemark) RunTool(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, t.Tool, args...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("tidetool %s: %w: %s", args, err, errs.String())
-	}
-	return out.String(), nil
-}
 
 // waitReady polls the readiness of a server and gives up when its process has ended.
 func waitReady(ctx context.Context, p *Process, base string) error {

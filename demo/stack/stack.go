@@ -30,10 +30,13 @@ type Options struct {
 	Logger  *slog.Logger
 }
 
-// Spacing of samples: of the simulated past, and of scrapes and rule evaluations now.
+// Spacing of samples: of the simulated past, and of scrapes and rule evaluations now. The last part
+// of the past is as fine as the present, because rate() misjudges a window in which the spacing
+// changes, and no rule shall look at one.
 const (
 	historyStep    = 30 * time.Second
 	scrapeInterval = 5 * time.Second
+	fineHistory    = time.Hour
 )
 
 // Stack is the shop with everything around it. Its servers are started by the caller, in the order
@@ -55,7 +58,12 @@ type Stack struct {
 // New starts the shop, the pager and the fail-over endpoint, chooses addresses and writes all
 // configuration. No server runs yet.
 func New(opts Options) (*Stack, error) {
-	if err := os.MkdirAll(opts.Dir, 0o755); err != nil {
+	dir, err := filepath.Abs(opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	opts.Dir = dir
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	s := &Stack{opts: opts, Began: time.Now()}
@@ -123,22 +131,22 @@ func (s *Stack) WriteHistory(ctx context.Context) (history.Stats, error) {
 		return history.Stats{}, err
 	}
 	overhead, _ := s.Shop.Overhead()
-	now := time.Now().Truncate(historyStep)
 	past := shop.NewPast(shop.RhythmAt(s.Began), s.started(), overhead)
+	change := s.Began.Add(-fineHistory).Truncate(historyStep)
 	stats, err := history.Write(ctx, s.Prometheus.DataDir(), past, history.Options{
-		From: now.Add(-s.opts.History), To: now, Step: historyStep, Block: 7 * 24 * time.Hour,
+		From: change.Add(fineHistory - s.opts.History), To: change, Step: historyStep, Block: 7 * 24 * time.Hour,
 	})
 	if err != nil {
 		return stats, fmt.Errorf("write history: %w", err)
 	}
-	// Time has passed meanwhile: a last, short block closes most of the gap to the first scrape.
-	rest, err := history.Write(ctx, s.Prometheus.DataDir(), past, history.Options{
-		From: now, To: time.Now(), Step: scrapeInterval, Block: time.Hour,
+	// This ends now, after the time the rest took, so that the first scrape follows closely.
+	fine, err := history.Write(ctx, s.Prometheus.DataDir(), past, history.Options{
+		From: change, To: time.Now(), Step: scrapeInterval, Block: 2 * fineHistory,
 	})
 	if err != nil {
 		return stats, fmt.Errorf("write history: %w", err)
 	}
-	stats.Samples, stats.Blocks = stats.Samples+rest.Samples, stats.Blocks+rest.Blocks
+	stats.Samples, stats.Blocks = stats.Samples+fine.Samples, stats.Blocks+fine.Blocks
 	return stats, s.Shop.Continue(past)
 }
 
