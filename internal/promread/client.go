@@ -31,8 +31,10 @@ type Client struct {
 	metrics *metrics
 	reads   chan struct{} // Holds a token for every remote read in flight.
 	retry   retrypolicy.RetryPolicy[any]
-	breaker circuitbreaker.CircuitBreaker[any]
 	engine  *engine
+	// A query of the API that always fails must not keep history from being read, so that each
+	// has a breaker of its own.
+	readBreaker, apiBreaker circuitbreaker.CircuitBreaker[any]
 }
 
 // New checks cfg and makes a client. It makes no call.
@@ -51,7 +53,7 @@ func New(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*Client, e
 		metrics: newMetrics(reg),
 		reads:   make(chan struct{}, cfg.MaxConcurrentReads),
 	}
-	c.retry, c.breaker = policies(cfg.Retry)
+	c.retry, c.readBreaker, c.apiBreaker = retries(cfg.Retry), breaker(cfg.Retry), breaker(cfg.Retry)
 	c.engine = newEngine(c)
 	return c, nil
 }
@@ -62,25 +64,29 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Lookback is how long a sample counts as current.
 func (c *Client) Lookback() time.Duration { return time.Duration(c.cfg.Lookback) }
 
-func policies(cfg RetryConfig) (retrypolicy.RetryPolicy[any], circuitbreaker.CircuitBreaker[any]) {
-	retryable := func(_ any, err error) bool {
-		e, ok := errors.AsType[*Error](err)
-		return ok && e.Retryable()
-	}
-	retry := retrypolicy.NewBuilder[any]().
+// retryable says whether a call may be made again.
+func retryable(_ any, err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Retryable()
+}
+
+func retries(cfg RetryConfig) retrypolicy.RetryPolicy[any] {
+	return retrypolicy.NewBuilder[any]().
 		HandleIf(retryable).
 		ReturnLastFailure().
 		WithMaxAttempts(cfg.Attempts).
 		WithBackoff(time.Duration(cfg.MinBackoff), max(time.Duration(cfg.MaxBackoff), time.Duration(cfg.MinBackoff)+1)).
 		WithJitterFactor(0.25).
 		Build()
-	breaker := circuitbreaker.NewBuilder[any]().
+}
+
+func breaker(cfg RetryConfig) circuitbreaker.CircuitBreaker[any] {
+	return circuitbreaker.NewBuilder[any]().
 		HandleIf(retryable).
 		WithFailureThreshold(uint(cfg.OpenAfter)).
 		WithSuccessThreshold(1).
 		WithDelay(time.Duration(cfg.OpenFor)).
 		Build()
-	return retry, breaker
 }
 
 // call is one kind of request: how it is named in errors and metrics, and what it sends.
@@ -97,7 +103,11 @@ type call struct {
 // do makes the call, repeated as configured, and hands each 2xx answer to read. When read
 // returns a fault, it is made an Error with the place of the call.
 func (c *Client) do(ctx context.Context, k call, read func(*http.Response) error) error {
-	err := failsafe.With[any](c.retry, c.breaker).WithContext(ctx).Run(func() error {
+	breaker := c.apiBreaker
+	if k.limited {
+		breaker = c.readBreaker
+	}
+	err := failsafe.With[any](c.retry, breaker).WithContext(ctx).Run(func() error {
 		err := c.once(ctx, k, read)
 		if e, ok := errors.AsType[*Error](err); ok {
 			c.metrics.failures.WithLabelValues(k.label, string(e.Reason)).Inc()
@@ -115,7 +125,7 @@ func (c *Client) do(ctx context.Context, k call, read func(*http.Response) error
 	}
 	if errors.Is(err, circuitbreaker.ErrOpen) {
 		return &Error{Reason: Paused, Op: k.op, URL: c.shown(k.url), Msg: sprintf("not asked: the last %d calls failed, the next try is in %s",
-			c.cfg.Retry.OpenAfter, c.breaker.RemainingDelay().Round(time.Second))}
+			c.cfg.Retry.OpenAfter, breaker.RemainingDelay().Round(time.Second))}
 	}
 	return err
 }

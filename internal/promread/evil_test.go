@@ -207,6 +207,9 @@ func TestAServerThatKeepsFailingIsLeftAlone(t *testing.T) {
 	require.Equal(t, promread.Paused, promread.ReasonOf(err))
 	require.ErrorContains(t, err, "not asked: the last 5 calls failed, the next try is in ")
 
+	_, err = c.BuildInfo(t.Context())
+	require.Equal(t, promread.Overloaded, promread.ReasonOf(err), "reads that fail do not stop the API, nor it them")
+
 	healthy.Store(true)
 	require.Eventually(t, func() bool { return read() == nil }, 5*time.Second, 20*time.Millisecond)
 }

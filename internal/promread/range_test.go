@@ -281,3 +281,32 @@ func TestRangeAsksOnlyForWhatAStepNeeds(t *testing.T) {
 		require.Equal(t, []int64{tc.from, tc.to}, []int64{srv.queries[0].StartTimestampMs, srv.queries[0].EndTimestampMs}, tc.expr)
 	}
 }
+
+// BenchmarkRange evaluates a day of 100 counters with a sample every 15 s at one-minute steps: rate
+// as the samples stream by, and a sum of rates by the engine. The server's answer is made before.
+func BenchmarkRange(b *testing.B) {
+	srv := &server{chunksPerFrame: 1000}
+	const perSeries = 24 * 3600 / 15
+	for i := range 100 {
+		srv.series = append(srv.series, regular(labels.FromStrings("__name__", "requests_total", "pod", fmt.Sprint(i)), 0, 15_000, ramp(perSeries)...))
+	}
+	var body []byte
+	for _, ts := range srv.series {
+		body = append(body, frame(chunkedMessages(ts, 0, math.MaxInt64, 1000, chunkenc.EncXOR)[0])...)
+	}
+	c, _ := client(b, send(streamed, "", body))
+	for _, expr := range []string{`rate(requests_total[5m])`, `requests_total`, `sum(rate(requests_total[5m]))`} {
+		b.Run(expr, func(b *testing.B) {
+			for b.Loop() {
+				steps := 0
+				err := c.Range(b.Context(), expr, time.UnixMilli(0), time.UnixMilli(24*3600*1000-1), time.Minute, func(_ labels.Labels, ts []int64, _ []float64) error {
+					steps += len(ts)
+					return nil
+				})
+				require.NoError(b, err)
+				require.Greater(b, steps, 1400)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(100*perSeries), "ns/sample")
+		})
+	}
+}
