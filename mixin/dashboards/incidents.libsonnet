@@ -15,7 +15,8 @@ function(config)
     'Open incidents with their causes, the alerts that each stands for, and how fast the first page went out.',
     [d.typed('prometheus'), alertmanager],
     d.standard(source, 'tidemark_incidents') + [
-      grafana.variable.labels(source, 'severity', 'Severity', 'tidemark_incident_info{job=~"$job", instance=~"$instance"}'),
+      // An incident of anomalies alone has no severity.
+      grafana.variable.labels(source, 'severity', 'Severity', 'tidemark_incident_info{job=~"$job", instance=~"$instance"}', all='.*'),
     ],
     [
       grafana.row('Now', [

@@ -20,8 +20,9 @@
       options: [],
     },
 
-    // A list of label values, all by default, reloaded when the time range changes.
-    labels(source, name, label, metric, of=name, description=''):: base {
+    // A list of label values, all by default, reloaded when the time range changes. All stands for
+    // series that have the label; with all='.*' for those without it as well.
+    labels(source, name, label, metric, of=name, description='', all='.+'):: base {
       type: 'query',
       name: name,
       label: label,
@@ -30,7 +31,7 @@
       definition: self.query,
       query: 'label_values(%s, %s)' % [metric, of],
       current: { selected: true, text: ['All'], value: ['$__all'] },
-      allValue: '.+',
+      allValue: all,
       includeAll: true,
       multi: true,
       options: [],
