@@ -172,6 +172,7 @@ func TestSlowAnswersEndAtTheTimeout(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c, _ := client(t, answer, func(cfg *promread.Config) {
 				cfg.Timeout, cfg.Retry.Attempts = model.Duration(time.Second), 1
 			})
