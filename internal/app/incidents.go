@@ -404,7 +404,7 @@ func affectedText(inc *correlate.Incident) string {
 func (i *incidents) forRunbook(inc *correlate.Incident) runbook.Incident {
 	out := runbook.Incident{
 		ID: inc.ID, Severity: inc.Severity, Summary: inc.Summary, Labels: inc.Shared,
-		StartsAt: inc.Start, DataTime: i.s.scorer.newest(), Resolved: inc.State == correlate.StateResolved,
+		StartsAt: inc.Start, DataTime: i.dataTime(), Resolved: inc.State == correlate.StateResolved,
 	}
 	if len(inc.Causes) > 0 && !inc.NoClearCause {
 		c := inc.Causes[0]
@@ -489,4 +489,13 @@ func (c *incidentCollector) Collect(ch chan<- prometheus.Metric) {
 	for s, n := range count {
 		ch <- prometheus.MustNewConstMetric(incidentNum, prometheus.GaugeValue, float64(n), s)
 	}
+}
+
+// dataTime is how new the data is that incidents stand on: the newest sample, or now where nothing
+// is watched and the alerts are all there is.
+func (i *incidents) dataTime() time.Time {
+	if t := i.s.scorer.newest(); !t.IsZero() {
+		return t
+	}
+	return i.now()
 }

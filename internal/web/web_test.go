@@ -34,7 +34,9 @@ type fake struct {
 	feedback  []string
 }
 
-func (f *fake) Incidents() []correlate.Incident { return append([]correlate.Incident{}, f.incidents...) }
+func (f *fake) Incidents() []correlate.Incident {
+	return append([]correlate.Incident{}, f.incidents...)
+}
 
 func (f *fake) Incident(id string) (correlate.Incident, bool) {
 	for _, i := range f.incidents {
