@@ -5,7 +5,8 @@ import "math"
 // ConfidenceModel turns what decided into the probability that the first entity is the cause.
 type ConfidenceModel struct {
 	Evidence Logistic // Strength and margin of the deciding evidence.
-	Alerts   Logistic // Share and lead in a ranking by alerts alone.
+	Alerts   Logistic // Share and lead in a ranking by alerts alone, with a Background,
+	Alone    Logistic // and without.
 }
 
 // Logistic is a logistic regression on two features.
@@ -14,10 +15,10 @@ type Logistic struct {
 	Weights [2]float64
 }
 
-// Features are what a ConfidenceModel reads; Alerts says which of its two regressions.
+// Features are what a ConfidenceModel reads; By names the regression.
 type Features struct {
-	Alerts bool
-	X      [2]float64
+	By string // "evidence", "alerts" or "alone".
+	X  [2]float64
 }
 
 // maxStrength is where more strength stops telling more.
@@ -26,8 +27,11 @@ const maxStrength = 3.5
 // probability of the first entity.
 func (m ConfidenceModel) probability(f Features) float64 {
 	l := m.Evidence
-	if f.Alerts {
+	switch f.By {
+	case "alerts":
 		l = m.Alerts
+	case "alone":
+		l = m.Alone
 	}
 	return l.Probability(f.X)
 }
@@ -40,13 +44,18 @@ func (l Logistic) Probability(x [2]float64) float64 {
 // confidenceFeatures are strength and margin of what put the first entity first. Where no evidence
 // decided, a place by the sum of weak signs has no strength of its own.
 func (v *view) confidenceFeatures(d *decision) Features {
+	f := Features{By: "evidence"}
 	if d.by == nil {
-		return Features{}
+		return f
 	}
-	return Features{
-		Alerts: d.by.kind == "alert_rarity",
-		X:      [2]float64{min(max(d.by.strength, 0), maxStrength), max(0, min(d.by.margin, 5))},
+	f.X = [2]float64{min(max(d.by.strength, 0), maxStrength), max(0, min(d.by.margin, 5))}
+	if d.by.kind == "alert_rarity" {
+		f.By = "alerts"
+		if !v.hasHistory() {
+			f.By = "alone"
+		}
 	}
+	return f
 }
 
 // confidences spreads what the first entity leaves over the others, halving from place to place.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// AlertWeights are the constants of the ranking by alerts, fitted by internal/benchmarks/causefit.
+// AlertWeights are the constants of the ranking by alerts, fitted by internal/benchmarks/cause.
 type AlertWeights struct {
 	Own     float64 // Rarity of the entity's own metric alerts.
 	Lift    float64 // Rarity that most replicas of a service show.
@@ -50,8 +50,12 @@ func rarity(v *view) finding {
 		return f
 	}
 	features := v.alertFeatures(alerts)
+	w := v.model.Alerts
+	if !v.hasHistory() {
+		w = v.model.AlertsAlone
+	}
 	for e := range v.names {
-		f.score[e] = v.model.Alerts.dot(features[e])
+		f.score[e] = w.dot(features[e])
 	}
 	f.evidence = func(e int) []Evidence { return v.alertEvidence(f.kind, e, alerts, features[e]) }
 	// Alerts alone are all there is: the list decides. Beside series they are one voice of several.
@@ -63,6 +67,9 @@ func rarity(v *view) finding {
 	}
 	return f
 }
+
+// hasHistory says whether it is known how often alerts appear in general.
+func (v *view) hasHistory() bool { return v.c.Background.Lists > 1 }
 
 // alertStrength makes the confidence of an alert list: the share of the best under a softmax, and
 // how far it leads.
@@ -110,7 +117,7 @@ func (v *view) rareAlerts() []*rareAlert {
 		out = append(out, r)
 	}
 	for _, r := range out {
-		if b := v.c.Background; b.Lists > 1 {
+		if b := v.c.Background; v.hasHistory() {
 			r.rarity = math.Log(float64(b.Lists+1) / (float64(b.Seen[AlertKey{r.Alert.entity(), r.Name, r.Direction}]) + .5))
 		} else {
 			// No history: what many entities show at once is common.
@@ -214,7 +221,7 @@ func (v *view) alertEvidence(kind string, e int, alerts []*rareAlert, f alertFea
 	var out []Evidence
 	for _, r := range mine[:min(3, len(mine))] {
 		often := "seldom fires here"
-		if b := v.c.Background; b.Lists > 1 {
+		if b := v.c.Background; v.hasHistory() {
 			often = fmt.Sprintf("fired here in %d of %d incidents", b.Seen[AlertKey{r.Alert.entity(), r.Name, r.Direction}], b.Lists)
 		}
 		out = append(out, Evidence{

@@ -32,21 +32,34 @@ func fitAll(metrics, lists []recorded) cause.Model {
 // lineOf is the confidence below which there is no clear cause: more likely wrong than right.
 const lineOf = .5
 
-// fitLists fits the weights of alert lists and their confidence. The confidence learns from answers
-// of weights that did not see the case, or it would be too sure.
+// fitLists fits the weights of alert lists and their confidence, with history and without. The
+// confidence learns from answers of weights that did not see the case, or it would be too sure.
 func fitLists(train []recorded) cause.Model {
 	m := cause.DefaultModel()
-	all := choices(train)
-	m.Alerts = fitAlerts(all)
 	m.NoClearCause = lineOf
+	m.Alerts, m.Confidence.Alerts = fitOne(train, m, func(m *cause.Model) *cause.AlertWeights { return &m.Alerts })
+	m.AlertsAlone, m.Confidence.Alone = fitOne(withoutHistory(train), m, func(m *cause.Model) *cause.AlertWeights { return &m.AlertsAlone })
+	return m
+}
+
+func fitOne(train []recorded, m cause.Model, weights func(*cause.Model) *cause.AlertWeights) (cause.AlertWeights, cause.Logistic) {
+	all := choices(train)
 	var seen []outcome
 	for i, r := range train {
 		held := m
-		held.Alerts = fitAlerts(slices.Delete(slices.Clone(all), i, i+1))
+		*weights(&held) = fitAlerts(slices.Delete(slices.Clone(all), i, i+1))
 		seen = append(seen, outcomes([]recorded{r}, held)...)
 	}
-	m.Confidence.Alerts = fitConfidence(seen)
-	return m
+	return fitAlerts(all), fitConfidence(seen)
+}
+
+// withoutHistory returns the cases as if each were the only one ever seen.
+func withoutHistory(cases []recorded) []recorded {
+	out := slices.Clone(cases)
+	for i := range out {
+		out[i].given.Background = cause.Background{}
+	}
+	return out
 }
 
 func outcomes(cases []recorded, m cause.Model) []outcome {
