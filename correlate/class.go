@@ -51,7 +51,7 @@ var classWords = []struct {
 	{classNetwork, []string{"network", "packet", "packets", "retransmit", "retransmits", "conntrack", "interface", "link down", "bgp", "tcp", "vpn", "tunnel", "partition", "transmit", "receive errs"}},
 	{classPod, []string{
 		"pod not ready", "crash loop", "crash looping", "crashloop", "oom", "oomkilled", "oom killed", "killed", "container waiting", "replicas mismatch", "replicas", "container restart", "restarts", "restarting",
-		"evicted", "image pull", "unschedulable", "pending", "pod", "instance down", "instances down", "process down", "absent", "up", "not running", "readiness", "liveness", "misscheduled", "not scheduled",
+		"evicted", "image pull", "unschedulable", "pending", "pod", "instance down", "instances down", "process down", "absent", "not running", "readiness", "liveness", "misscheduled", "not scheduled",
 	}},
 	{classCause, []string{
 		"certificate", "cert", "tls", "expired", "expiry", "expiring", "volume", "disk", "filesystem", "fills", "filling", "full", "out of space", "inode", "inodes", "read only", "readonly", "rollout", "deploy", "deployment failed",
@@ -60,7 +60,7 @@ var classWords = []struct {
 	}},
 	{classSaturation, []string{
 		"throttling", "throttled", "hpa", "maxed", "max out", "exhausted", "exhaustion", "backlog", "queue", "saturation", "saturated", "cpu", "memory", "heap", "gc", "thread", "threads", "pool", "connections", "too many connections",
-		"file descriptors", "utilization", "utilisation", "usage", "capacity", "limit", "rate limited", "overload", "load", "inflight", "concurrency", "pressure", "busy", "workers",
+		"file descriptors", "utilization", "utilisation", "usage", "capacity", "limit", "rate limited", "overload", "load", "inflight", "in flight", "pile up", "piling up", "concurrency", "pressure", "busy", "workers",
 	}},
 	{classLatency, []string{"latency", "slow", "duration", "response time", "p99", "p95", "p90", "apdex", "delay", "timeouts high", "request time"}},
 	{classTraffic, []string{"traffic", "throughput", "request rate", "requests low", "requests high", "no requests", "rps", "qps", "volume low", "anomaly low", "drop"}},

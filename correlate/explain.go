@@ -17,6 +17,7 @@ type item struct {
 	end    time.Time // zero: firing
 	hold   time.Duration
 	vertex int
+	cell   int // of its stretch
 	class  class
 	onset  float64 // Unix seconds: start less the rule's `for:`
 	bias   float64
@@ -45,6 +46,7 @@ type stretch struct {
 	view   *topology.View
 	world  *world
 	prob   *problem
+	byCell [][]int32 // roots that reach a cell
 	groups []group
 }
 
@@ -77,14 +79,19 @@ func (x *explainer) explain(items []*item, view *topology.View) *stretch {
 	s := &stretch{items: items, view: view, world: newWorld(view)}
 	for _, it := range items {
 		it.vertex = s.world.settle(&it.rec.place, view)
+	}
+	s.world.settlePeers(items, view)
+	s.world.pairRoles()
+	for _, it := range items {
 		it.class = s.world.classAt(it.vertex, it.rec.place.class)
 	}
 	if x.history != nil {
 		s.world.befriend(items, x.history)
 	}
 	s.prob = &problem{dens: x.dens, cells: cellsOf(items)}
+	s.prob.dampen(s.world)
 	s.prob.roots = rootsOf(s.world, s.prob, items)
-	chosen, to := s.prob.refine(s.prob.solve())
+	chosen, to := s.prob.refine(s.prob.dropVictims(s.world, s.prob.solve()))
 	s.groups = s.prob.groupsOf(items, chosen, to)
 	var near []Change
 	if x.changes != nil && len(items) > 0 {
@@ -150,14 +157,34 @@ func cellsOf(items []*item) []cell {
 		}
 		cells[n].weight += w
 		cells[n].items = append(cells[n].items, i)
-	}
-	for i := range cells {
-		// Hundreds of like alerts at one entity are hardly more evidence than a few of them.
-		if w := cells[i].weight; w > manyAlike {
-			cells[i].weight = manyAlike * (1 + math.Log(w/manyAlike))
-		}
+		it.cell = n
 	}
 	return cells
+}
+
+// dampen counts alerts of one class at one workload and its instances, begun together, as little
+// more than a few: a hundred web servers that fail at once are one observation, not a hundred.
+func (p *problem) dampen(w *world) {
+	type key struct {
+		workload int
+		class    class
+		slot     float64
+	}
+	sum := map[key]float64{}
+	of := make([]key, len(p.cells))
+	for i := range p.cells {
+		c := &p.cells[i]
+		of[i] = key{c.vertex, c.class, math.Floor(c.onset / alikeWindow)}
+		if x := &w.v[c.vertex]; x.level == levelPod && len(x.owners) > 0 {
+			of[i].workload = x.owners[0]
+		}
+		sum[of[i]] += c.weight
+	}
+	for i := range p.cells {
+		if s := sum[of[i]]; s > manyAlike {
+			p.cells[i].weight *= manyAlike * (1 + math.Log(s/manyAlike)) / s
+		}
+	}
 }
 
 // endOnGrid is 0 for an alert that still fires or flaps: its last end is one of many.
@@ -169,8 +196,9 @@ func (it *item) endOnGrid() float64 {
 }
 
 const (
-	manyAlike = 4
-	lnAdmin   = -2.302585092994046 // ln .1: housekeeping has to do with little
+	manyAlike   = 4
+	alikeWindow = 120.0              // s
+	lnAdmin     = -2.302585092994046 // ln .1: housekeeping has to do with little
 )
 
 // groupsOf gives every item its group.
@@ -265,7 +293,9 @@ func (w *world) plausible(byVertex map[int][]int) []int {
 	}
 	services := map[int]struct{}{}
 	for _, v := range sortedSet(keysOf(byVertex)) {
-		mark(v)
+		if w.v[v].level != levelPod || w.fewSiblings(v, byVertex) {
+			mark(v)
+		}
 		if w.v[v].level == levelService {
 			services[v] = struct{}{}
 		}
@@ -305,6 +335,25 @@ func (w *world) plausible(byVertex map[int][]int) []int {
 		}
 	}
 	return sortedSet(set)
+}
+
+// fewSiblings says that an instance may be the cause on its own: most like it are well.
+func (w *world) fewSiblings(v int, byVertex map[int][]int) bool {
+	for _, s := range w.v[v].owners {
+		if len(w.v[s].pods) == 1 {
+			return false // The instance is the workload.
+		}
+		sick := 0
+		for _, p := range w.v[s].pods {
+			if byVertex[p] != nil {
+				sick++
+			}
+		}
+		if sick > max(2, len(w.v[s].pods)*3/10) {
+			return false
+		}
+	}
+	return true
 }
 
 func keysOf[K comparable, V any](m map[K]V) map[K]struct{} {

@@ -129,18 +129,19 @@ func (p *placement) resolve(v *topology.View) found {
 	return f
 }
 
+// workloadKinds are looked for first: a machine may have the name of what runs on it.
+var workloadKinds = []topology.Kind{topology.KindService, topology.KindDatabase, topology.KindQueue, topology.KindExternal, topology.KindIngress}
+
 // lookWorkload finds a workload by name, wherever its namespace when the alert's is another one:
 // monitoring stacks often set the namespace of the exporter.
 func (p *placement) lookWorkload(v *topology.View, name string) int {
-	// A machine is often named after the one service on it: the label of a workload means the service.
-	if n, ok := v.Find(name, p.cluster, p.namespace, topology.WorkloadKinds...); ok {
-		return n
-	}
-	if n, ok := v.Find(name, p.cluster, p.namespace); ok {
-		return n
-	}
-	if n, ok := v.Find(name, "", ""); ok {
-		return n
+	for _, kinds := range [][]topology.Kind{workloadKinds, nil} {
+		if n, ok := v.Find(name, p.cluster, p.namespace, kinds...); ok {
+			return n
+		}
+		if n, ok := v.Find(name, "", "", kinds...); ok {
+			return n
+		}
 	}
 	return -1
 }

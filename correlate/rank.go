@@ -32,36 +32,39 @@ type parts struct {
 	change    *Change
 }
 
+// members of a group by cell.
+type members struct {
+	weight []float64 // by cell; 0: not in the group
+	total  float64
+	first  float64 // onset
+}
+
+func (s *stretch) membersOf(g *group) members {
+	m := members{weight: make([]float64, len(s.prob.cells)), first: math.Inf(1)}
+	for _, it := range g.items {
+		m.first = min(m.first, it.onset)
+		c := &s.prob.cells[it.cell]
+		if m.weight[it.cell] == 0 {
+			m.weight[it.cell] = c.weight
+			m.total += c.weight
+		}
+	}
+	return m
+}
+
 // rank scores every root that has to do with the group.
 func (s *stretch) rank(g *group, changes []Change) {
-	member := make(map[int]float64, len(g.items)) // cell → weight
-	first := math.Inf(1)
-	inGroup := map[*item]bool{}
-	for _, it := range g.items {
-		inGroup[it] = true
-		first = min(first, it.onset)
-	}
 	one := true // All members at one entity: it is the cause, not what its labels are.
 	for _, it := range g.items {
 		one = one && it.vertex == g.items[0].vertex
 	}
-	for c := range s.prob.cells {
-		n := 0
-		for _, i := range s.prob.cells[c].items {
-			if inGroup[s.items[i]] {
-				n++
-			}
-		}
-		if n > 0 {
-			member[c] = float64(n) / float64(len(s.prob.cells[c].items))
-		}
-	}
+	m := s.membersOf(g)
 	var out []ranked
-	for i := range s.prob.roots {
+	for _, i := range s.rootsNear(g) {
 		if s.prob.roots[i].vertex < 0 && one {
 			continue
 		}
-		if r, ok := s.score(i, member, first, changes); ok {
+		if r, ok := s.score(i, &m, changes); ok {
 			out = append(out, r)
 		}
 	}
@@ -73,28 +76,52 @@ func (s *stretch) rank(g *group, changes []Change) {
 	g.causes = out[:min(len(out), maxCausesOut)]
 }
 
+// rootsNear lists the roots that have to do with any cell of the group, in order.
+func (s *stretch) rootsNear(g *group) []int {
+	if s.byCell == nil {
+		s.byCell = make([][]int32, len(s.prob.cells))
+		for i := range s.prob.roots {
+			for _, x := range s.prob.roots[i].cells {
+				s.byCell[x.cell] = append(s.byCell[x.cell], int32(i))
+			}
+		}
+	}
+	seen := make([]bool, len(s.prob.roots))
+	done := make(map[int]bool)
+	for _, it := range g.items {
+		if done[it.cell] {
+			continue
+		}
+		done[it.cell] = true
+		for _, r := range s.byCell[it.cell] {
+			seen[r] = true
+		}
+	}
+	var out []int
+	for r, in := range seen {
+		if in {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // score is how well root i explains the member cells from its best start.
-func (s *stretch) score(i int, member map[int]float64, first float64, changes []Change) (ranked, bool) {
+func (s *stretch) score(i int, m *members, changes []Change) (ranked, bool) {
 	p := s.prob
 	r := &p.roots[i]
 	var cells []reach
-	rest := 0.0
-	known := map[int]bool{}
 	var starts []float64
+	rest := m.total
 	for _, x := range r.cells {
-		if _, ok := member[x.cell]; ok {
+		if w := m.weight[x.cell]; w > 0 {
 			cells = append(cells, x)
-			known[x.cell] = true
+			rest -= w
 			starts = append(starts, math.Floor(p.cells[x.cell].onset/startGrid)*startGrid)
 		}
 	}
 	if len(cells) == 0 {
 		return ranked{}, false
-	}
-	for _, c := range sortedSet(keysOf(member)) {
-		if !known[c] {
-			rest += strayGain * p.cells[c].weight
-		}
 	}
 	slices.Sort(starts)
 	best := ranked{root: i, score: math.Inf(-1)}
@@ -112,8 +139,8 @@ func (s *stretch) score(i int, member map[int]float64, first float64, changes []
 		}
 	}
 	best.parts.silent = r.sum
-	best.score += rest + s.amplitude(r, cells, best.start) - (r.cost - causeCost - absentCost*r.sum)
-	best.parts.own = s.ownOnset(r, cells) - first
+	best.score += strayGain*rest + s.amplitude(r, cells, best.start) - (r.cost - causeCost - absentCost*r.sum)
+	best.parts.own = s.ownOnset(r, cells) - m.first
 	best.parts.late = max(0, min(1, best.parts.own/lateOwnAfter))
 	best.score -= lateOwn * best.parts.late * s.audible(r)
 	best.score -= s.narrow(r, cells)
@@ -171,15 +198,14 @@ func (s *stretch) narrow(r *root, cells []reach) float64 {
 	return 0
 }
 
-// ownOnset is the first onset among members at the root itself or its instances; zones and shared
-// services answer with the first of what they hold.
+// ownOnset is the first onset among members at the root itself or its parts; scopes answer with the
+// first of what they hold.
 func (s *stretch) ownOnset(r *root, cells []reach) float64 {
 	own := math.Inf(1)
 	for _, x := range cells {
 		c := &s.prob.cells[x.cell]
-		if r.vertex < 0 || c.vertex == r.vertex || slices.Contains(s.world.v[r.vertex].pods, c.vertex) ||
-			slices.Contains(s.world.v[r.vertex].members, c.vertex) || slices.Contains(s.world.v[r.vertex].volumes, c.vertex) {
-			own = min(own, c.onset)
+		if c.onset < own && (r.vertex < 0 || s.world.within(c.vertex, r.vertex)) {
+			own = c.onset
 		}
 	}
 	return own

@@ -130,15 +130,105 @@ func (p *problem) bound(r *root) float64 {
 	return total
 }
 
-// best is the candidate that adds most to have; ok is false when none pays.
-func (p *problem) best(cand []hypothesis, have []float64) (hypothesis, bool) {
+const (
+	maxCauses   = 500 // hypotheses of one stretch
+	maxExchange = 16  // neighbours in time that are looked at again after each addition
+)
+
+// solve chooses the smallest set of hypotheses that explains the cells: greedy additions, and after
+// each one every neighbour in time is replaced by its best substitute or dropped. This is
+// uncapacitated facility location; greedy with exchange is its usual heuristic.
+func (p *problem) solve() []hypothesis {
+	cand := p.candidates()
+	bound := make([]float64, len(cand))
+	reset := func() {
+		for i := range cand {
+			bound[i] = cand[i].net
+		}
+	}
+	reset()
+	var chosen []hypothesis
+	have := make([]float64, len(p.cells))
+	for len(chosen) < maxCauses {
+		p.cover(chosen, -1, have)
+		h, ok := p.bestLazy(cand, bound, have)
+		if !ok {
+			break
+		}
+		chosen = append(chosen, h)
+		var changed bool
+		if chosen, changed = p.exchange(chosen, h, cand, have); changed {
+			reset() // What was covered may not be any more: old bounds do not hold.
+		}
+	}
+	slices.SortFunc(chosen, func(a, b hypothesis) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.root, b.root))
+	})
+	return chosen
+}
+
+// bestLazy is best with bounds that are kept from one addition to the next: adding hypotheses never
+// makes another one worth more (Minoux, 1978).
+func (p *problem) bestLazy(cand []hypothesis, bound, have []float64) (hypothesis, bool) {
 	var top hypothesis
 	ok := false
+	for i, h := range cand {
+		if bound[i] <= 1e-9 || ok && bound[i] <= top.net {
+			continue
+		}
+		bound[i] = p.marginal(&p.roots[h.root], h.start, have)
+		if bound[i] > 1e-9 && (!ok || bound[i] > top.net) {
+			top, ok = hypothesis{h.root, h.start, bound[i]}, true
+		}
+	}
+	return top, ok
+}
+
+// exchange looks again at the chosen hypotheses around the one just added; true when any changed.
+func (p *problem) exchange(chosen []hypothesis, added hypothesis, cand []hypothesis, have []float64) ([]hypothesis, bool) {
+	any := false
+	for range 3 {
+		changed := false
+		looked := 0
+		for i := 0; i < len(chosen) && looked < maxExchange; i++ {
+			if math.Abs(chosen[i].start-added.start) > reachBefore+reachAfter {
+				continue
+			}
+			looked++
+			p.cover(chosen, i, have)
+			now := p.marginal(&p.roots[chosen[i].root], chosen[i].start, have)
+			h, ok := p.bestNear(cand, chosen[i].start, now, have)
+			switch {
+			case now <= 0 && !ok:
+				chosen = slices.Delete(chosen, i, i+1)
+				i--
+				changed = true
+			case ok:
+				chosen[i] = h
+				changed = true
+			}
+		}
+		if !changed {
+			break
+		}
+		any = true
+	}
+	return chosen, any
+}
+
+// bestNear is the candidate near a time that adds most to have, if it adds more than least.
+func (p *problem) bestNear(cand []hypothesis, start, least float64, have []float64) (hypothesis, bool) {
+	var top hypothesis
+	top.net = max(least, 0) + 1e-9
+	ok := false
 	for _, h := range cand {
-		if ok && h.net <= top.net {
+		if h.net <= top.net {
 			break // Sorted by upper bound: nothing better follows.
 		}
-		if n := p.marginal(&p.roots[h.root], h.start, have); n > 1e-9 && (!ok || n > top.net) {
+		if math.Abs(h.start-start) > reachBefore+reachAfter {
+			continue
+		}
+		if n := p.marginal(&p.roots[h.root], h.start, have); n > top.net {
 			top, ok = hypothesis{h.root, h.start, n}, true
 		}
 	}
@@ -158,55 +248,6 @@ func (p *problem) cover(chosen []hypothesis, without int, have []float64) {
 			}
 		}
 	}
-}
-
-// maxCauses bounds the hypotheses of one stretch.
-const maxCauses = 200
-
-// solve chooses the smallest set of hypotheses that explains the cells: greedy additions, and after
-// each one every chosen hypothesis is replaced by its best substitute or dropped. Uncapacitated
-// facility location; greedy with exchange is its usual heuristic.
-func (p *problem) solve() []hypothesis {
-	cand := p.candidates()
-	var chosen []hypothesis
-	have := make([]float64, len(p.cells))
-	for len(chosen) < maxCauses {
-		p.cover(chosen, -1, have)
-		h, ok := p.best(cand, have)
-		if !ok {
-			break
-		}
-		chosen = append(chosen, h)
-		chosen = p.exchange(chosen, cand, have)
-	}
-	slices.SortFunc(chosen, func(a, b hypothesis) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.root, b.root))
-	})
-	return chosen
-}
-
-func (p *problem) exchange(chosen, cand []hypothesis, have []float64) []hypothesis {
-	for round := 0; round < 3; round++ {
-		changed := false
-		for i := 0; i < len(chosen); i++ {
-			p.cover(chosen, i, have)
-			now := p.marginal(&p.roots[chosen[i].root], chosen[i].start, have)
-			h, ok := p.best(cand, have)
-			switch {
-			case now <= 0 && !ok:
-				chosen = slices.Delete(chosen, i, i+1)
-				i--
-				changed = true
-			case ok && h.net > now+1e-9:
-				chosen[i] = h
-				changed = true
-			}
-		}
-		if !changed {
-			break
-		}
-	}
-	return chosen
 }
 
 // assign gives each cell to the hypothesis of largest gain, or -1.

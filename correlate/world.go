@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/prometheus/common/model"
 
@@ -132,18 +133,20 @@ func appendNew(s []int, n int) []int {
 	return append(s, n)
 }
 
+// own notes that an instance without an owner belongs to a workload.
 func (w *world) own(owner, pod int) {
 	if owner == pod || w.v[owner].level != levelService {
 		return
 	}
-	w.v[owner].pods, w.v[pod].owners = appendNew(w.v[owner].pods, pod), appendNew(w.v[pod].owners, owner)
+	w.v[owner].pods, w.v[pod].owners = append(w.v[owner].pods, pod), append(w.v[pod].owners, owner)
 }
 
+// host notes that an instance without a node runs on one.
 func (w *world) host(pod, node int) {
 	if pod == node || w.v[node].level != levelNode {
 		return
 	}
-	w.v[pod].hosts, w.v[node].guests = appendNew(w.v[pod].hosts, node), appendNew(w.v[node].guests, pod)
+	w.v[pod].hosts, w.v[node].guests = append(w.v[pod].hosts, node), append(w.v[node].guests, pod)
 }
 
 func (w *world) call(from, to int, conf float64) {
@@ -173,10 +176,32 @@ func (w *world) settle(p *placement, view *topology.View) int {
 	if n < 0 {
 		n = w.settleRest(p, f, workload, node, ent)
 	}
-	for _, peer := range p.peers {
-		w.settlePeer(p, n, peer, view, ent)
-	}
 	return n
+}
+
+// settlePeers learns calls from labels that name the other side, once all entities are known.
+func (w *world) settlePeers(items []*item, view *topology.View) {
+	var names map[string]int
+	for _, it := range items {
+		for _, peer := range it.rec.place.peers {
+			if names == nil {
+				names = map[string]int{}
+				for n := range w.v {
+					if _, taken := names[w.v[n].ent.Name]; !taken {
+						names[w.v[n].ent.Name] = n
+					}
+				}
+			}
+			to, ok := names[peer]
+			if !ok {
+				if to, ok = view.ByAddress(peer); !ok {
+					to = w.add(topology.Entity{Kind: topology.KindExternal, Name: peer}, levelService)
+				}
+				names[peer] = to
+			}
+			w.settlePeer(it.vertex, to)
+		}
+	}
 }
 
 // onNode says that the alert is about its node: its other names are those of an exporter, or none.
@@ -212,9 +237,7 @@ func (w *world) settleInstance(p *placement, f found, workload, node int, ent fu
 		n = w.add(ent(topology.KindPod, p.pod), levelPod)
 	case f.unit >= 0 && w.v[f.unit].level != levelNode && !p.metaJob:
 		n = f.unit
-	case workload >= 0 && f.workload >= 0 && node >= 0 && !p.metaJob && len(p.addresses) == 0:
-		return workload
-	case len(p.addresses) > 0 && node < 0 && !p.metaJob:
+	case len(p.addresses) > 0 && !p.metaJob && !w.isNodeAddress(p.addresses[0], f.unit, node):
 		n = w.add(ent(topology.KindInstance, p.addresses[0]), levelPod)
 	}
 	if n < 0 {
@@ -227,6 +250,14 @@ func (w *world) settleInstance(p *placement, f found, workload, node int, ent fu
 		w.host(n, node)
 	}
 	return n
+}
+
+// isNodeAddress says that an address is that of the alert's node.
+func (w *world) isNodeAddress(addr string, unit, node int) bool {
+	if unit >= 0 && w.v[unit].level == levelNode {
+		return true
+	}
+	return node >= 0 && strings.HasPrefix(addr, w.v[node].ent.Name) && (len(addr) == len(w.v[node].ent.Name) || addr[len(w.v[node].ent.Name)] == ':')
 }
 
 // metaJobPod: the pod label is the exporter's own when its alerts name another subject.
@@ -259,20 +290,62 @@ func (w *world) settleRest(p *placement, f found, workload, node int, ent func(t
 	return w.add(topology.Entity{Kind: "alert", Name: p.name}, levelOther)
 }
 
-// settlePeer learns a call from a label that names the other side.
-func (w *world) settlePeer(p *placement, n int, peer string, view *topology.View, ent func(topology.Kind, string) topology.Entity) {
-	to, ok := view.ByAddress(peer)
-	if !ok {
-		to = w.add(ent(topology.KindExternal, peer), levelService)
+// settlePeer notes a call between the workloads of two entities.
+func (w *world) settlePeer(from, to int) {
+	if w.v[from].level == levelPod && len(w.v[from].owners) > 0 {
+		from = w.v[from].owners[0]
 	}
-	from := n
-	if w.v[n].level == levelPod && len(w.v[n].owners) > 0 {
-		from = w.v[n].owners[0]
+	if w.v[to].level == levelPod && len(w.v[to].owners) > 0 {
+		to = w.v[to].owners[0]
 	}
 	if w.v[from].level == levelService && w.v[to].level == levelService {
 		w.call(from, to, 0.9)
 	}
 }
+
+// roles are words by which members of a replicated store are told apart.
+var roles = map[string]bool{
+	"primary": true, "replica": true, "master": true, "slave": true, "leader": true, "follower": true, "standby": true, "secondary": true, "reader": true, "writer": true,
+}
+
+// pairRoles links db-primary and db-replica: what happens to one is seen at the other.
+func (w *world) pairRoles() {
+	byStem := map[string][]int{}
+	var stems []string
+	for n := range w.v {
+		if w.v[n].level != levelService {
+			continue
+		}
+		var stem []string
+		found := false
+		for _, word := range strings.Fields(words(w.v[n].ent.Name)) {
+			if base := strings.TrimRight(word, "0123456789"); roles[base] {
+				found = true
+				continue
+			}
+			stem = append(stem, word)
+		}
+		if found && len(stem) > 0 {
+			k := strings.Join(stem, "-") + "/" + w.v[n].ent.Namespace
+			if byStem[k] == nil {
+				stems = append(stems, k)
+			}
+			byStem[k] = append(byStem[k], n)
+		}
+	}
+	for _, k := range stems {
+		for _, a := range byStem[k] {
+			for _, b := range byStem[k] {
+				if a != b {
+					w.v[a].kin = append(w.v[a].kin, link{b, roleKin})
+				}
+			}
+		}
+	}
+}
+
+// roleKin is how sure it is that trouble of one member shows at another.
+const roleKin = 0.6
 
 // befriend links the vertices of alerts that used to fire together.
 func (w *world) befriend(items []*item, h *History) {
