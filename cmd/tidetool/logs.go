@@ -22,7 +22,7 @@ func logsCommand(app *kingpin.Application) map[string]runFunc {
 	path := cmd.Arg("file", "File to read, - for standard input.").Default("-").String()
 	return map[string]runFunc{"logs": func(ctx context.Context, s streams) error {
 		in := s.in
-		if *path != "-" {
+		if *path != "-" && *path != "" { // Kingpin hands a lone dash on as nothing.
 			f, err := os.Open(*path)
 			if err != nil {
 				return fmt.Errorf("reading log lines: %w", err)

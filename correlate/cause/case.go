@@ -28,6 +28,8 @@ const (
 // optional; what is missing makes the answer less certain, not invalid. Rank does not change it.
 type Case struct {
 	ID string
+	// Dir is the folder that a recorded case was read from.
+	Dir string
 
 	// Step is the usual distance of samples; zero: taken from the series.
 	Step time.Duration

@@ -45,6 +45,7 @@ func LoadCase(dir string) (Case, error) {
 	if err != nil {
 		return Case{}, fmt.Errorf("case %s: %w", dir, err)
 	}
+	c.Dir = dir
 	return c, nil
 }
 

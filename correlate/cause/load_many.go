@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"errors"
 	"slices"
 )
 
@@ -20,13 +21,15 @@ const (
 // what a running process would have collected over time: the log and span windows that lie before a
 // case's own, and how often each alert appears over all alert lists. Answers are never read.
 func LoadCases(dirs []string, ref Reference) ([]Case, error) {
-	cases := make([]Case, len(dirs))
-	for i, dir := range dirs {
+	cases := make([]Case, 0, len(dirs))
+	var broken []error
+	for _, dir := range dirs {
 		c, err := LoadCase(dir)
 		if err != nil {
-			return nil, err
+			broken = append(broken, err)
+			continue
 		}
-		cases[i] = c
+		cases = append(cases, c)
 	}
 	for _, group := range systems(cases) {
 		shareAlerts(cases, group)
@@ -34,7 +37,7 @@ func LoadCases(dirs []string, ref Reference) ([]Case, error) {
 			shareWindows(cases, group)
 		}
 	}
-	return cases, nil
+	return cases, errors.Join(broken...)
 }
 
 // systems groups cases whose candidates are mostly the same.

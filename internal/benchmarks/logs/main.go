@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,6 +81,9 @@ func run(data, bench, out string) error {
 	return write(out, figures, text)
 }
 
+// runs per system; the fastest counts, as others use the machine too.
+const runs = 9
+
 // mine writes the templates of every system's lines and returns the lines read per second.
 func mine(data, out string) (float64, error) {
 	paths, err := filepath.Glob(filepath.Join(data, "*", "content.txt"))
@@ -93,15 +97,19 @@ func mine(data, out string) (float64, error) {
 			return 0, err
 		}
 		all := strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n")
-		runtime.GC()
-		m, t := logs.New(logs.Options{}), time.Now()
-		for _, l := range all {
-			m.Match(l)
+		best := time.Duration(math.MaxInt64)
+		for range runs {
+			runtime.GC()
+			m, t := logs.New(logs.Options{}), time.Now()
+			for _, l := range all {
+				m.Match(l)
+			}
+			best = min(best, time.Since(t))
 		}
-		spent += time.Since(t)
+		spent += best
 		lines += len(all)
 		var b bytes.Buffer
-		m = logs.New(logs.Options{})
+		m := logs.New(logs.Options{})
 		for i, l := range all {
 			id, text, _ := m.Add(l)
 			fmt.Fprintf(&b, "%d\t%d\t%s\n", i+1, id, text)
