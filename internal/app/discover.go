@@ -26,7 +26,7 @@ func (s *session) discover(ctx context.Context) ([]rules.Watch, error) {
 	durations := rules.DurationsOf(groups)
 	s.holds.Store(&durations)
 	now := s.app.now()
-	names, err := s.prom.LabelValues(ctx, labels.MetricName, "", now.Add(-namesWindow), now)
+	names, err := s.prom.LabelValues(ctx, model.MetricNameLabel, "", now.Add(-namesWindow), now)
 	if err != nil {
 		return nil, fmt.Errorf("read the metric names of Prometheus: %w", err)
 	}

@@ -196,7 +196,7 @@ func narrow(expr string, ls labels.Labels) string {
 			return nil
 		}
 		ls.Range(func(l labels.Label) {
-			if l.Name == labels.MetricName || slices.ContainsFunc(vs.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == l.Name && m.Type == labels.MatchEqual }) {
+			if l.Name == model.MetricNameLabel || slices.ContainsFunc(vs.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == l.Name && m.Type == labels.MatchEqual }) {
 				return
 			}
 			vs.LabelMatchers = append(vs.LabelMatchers, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))

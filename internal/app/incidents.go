@@ -174,7 +174,7 @@ func (i *incidents) anomaly(now time.Time, e *entry) {
 	sc := e.series.Last()
 	a := correlate.Anomaly{
 		Watch: e.watch.Name, Labels: e.labelSet(), Kind: string(sc.Kind), Score: sc.Raw,
-		Since: time.UnixMilli(sc.Since).UTC(), Active: sc.Active, Text: e.series.Explain().Text,
+		Since: time.UnixMilli(sc.Since).UTC(), Active: sc.Active, Text: e.title() + ": " + e.series.Explain().Text,
 		Query: e.query(), Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper,
 	}
 	if !sc.Active || sc.Since == 0 {

@@ -367,11 +367,31 @@ func (s *scorer) enter(w *watch, ls labels.Labels) *entry {
 func labelSetOf(ls labels.Labels) model.LabelSet {
 	set := make(model.LabelSet, ls.Len())
 	ls.Range(func(l labels.Label) {
-		if l.Name != labels.MetricName {
+		if l.Name != model.MetricNameLabel {
 			set[model.LabelName(l.Name)] = model.LabelValue(l.Value)
 		}
 	})
 	return set
+}
+
+// telling are the labels by which people know a series, the most telling first.
+var telling = []string{"instance", "pod", "service", "deployment", "node", "job", "client", "server", "device", "mountpoint", "backend", "path", "handler"}
+
+// title names the series in a sentence: the watch and what it is about.
+func (e *entry) title() string {
+	var about []string
+	for _, name := range telling {
+		if v := e.series.Labels().Get(name); v != "" && !slices.Contains(about, v) {
+			about = append(about, v)
+		}
+		if len(about) == 2 {
+			break
+		}
+	}
+	if len(about) == 0 {
+		return e.watch.Name
+	}
+	return e.watch.Name + " of " + strings.Join(about, " ")
 }
 
 // labelSet are the series' own labels, without the metric's name.

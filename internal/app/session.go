@@ -103,6 +103,7 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 // Intervals of the loops that look at Prometheus.
 const (
 	changeInterval   = 30 * time.Second
+	probeInterval    = 15 * time.Second
 	saveInterval     = time.Minute
 	baselineInterval = 10 * time.Minute
 )
@@ -133,6 +134,7 @@ func (s *session) start(ctx context.Context) {
 	s.done = make(chan error, 1)
 	s.once = sync.Once{}
 	s.app.stages.expect("correlate", time.Minute)
+	s.app.stages.expect("storage", time.Minute)
 	g, ctx := errgroup.WithContext(ctx)
 	for _, run := range []func(context.Context) error{
 		s.scorer.Run,
@@ -142,6 +144,11 @@ func (s *session) start(ctx context.Context) {
 		s.reconciler.Run,
 		s.every(time.Duration(s.cfg.Topology.Refresh), "topology", s.refreshTopology),
 		s.every(changeInterval, "changes", s.changes.look),
+		s.every(probeInterval, "storage", func(ctx context.Context) error {
+			err := s.app.log.Probe(ctx)
+			s.app.stages.done("storage", err)
+			return err
+		}),
 		s.every(saveInterval, "save", func(ctx context.Context) error { return s.app.checkpoint(ctx, s) }),
 		s.every(baselineInterval, "save baselines", func(context.Context) error { return s.saveBaselines() }),
 		s.remoteWrite,
@@ -161,7 +168,7 @@ func (s *session) stop() error {
 		}
 		s.cancel()
 		err = <-s.done
-		s.app.stages.forget("score", "correlate")
+		s.app.stages.forget("score", "correlate", "storage")
 		s.prom.Close()
 		s.notifier.Close()
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -219,7 +220,7 @@ func (e *Exporter) Samples(fn func(ls labels.Labels, t int64, v float64)) {
 					return
 				}
 				b.Reset(s.Labels)
-				b.Set(labels.MetricName, f.name)
+				b.Set(model.MetricNameLabel, f.name)
 				for _, x := range extras {
 					b.Set(x.name, x.value)
 				}

@@ -115,7 +115,7 @@ func TestSamplesAreThoseOfThePage(t *testing.T) {
 	export.New(export.DefaultConfig(), fixed{series("errors", 2.5, "job", "api")}).Samples(func(ls labels.Labels, ms int64, v float64) {
 		n++
 		require.EqualValues(t, 1000, ms)
-		if ls.Get(labels.MetricName) == "tidemark_observed" {
+		if ls.Get(model.MetricNameLabel) == "tidemark_observed" {
 			require.Equal(t, `{__name__="tidemark_observed", job="api", watch="errors"}`, ls.String())
 			require.InDelta(t, 2.5, v, 0)
 		}

@@ -21,7 +21,7 @@ func SeriesLabels(ls labels.Labels, watch string) labels.Labels {
 	b := labels.NewScratchBuilder(ls.Len() + 1)
 	ls.Range(func(l labels.Label) {
 		switch {
-		case l.Name == labels.MetricName || l.Value == "":
+		case l.Name == model.MetricNameLabel || l.Value == "":
 		case reserved[l.Name]:
 			b.Add("exported_"+l.Name, l.Value)
 		case !model.LegacyValidation.IsValidLabelName(l.Name):
