@@ -12,8 +12,10 @@ import (
 const (
 	// clearCause is the confidence below which an incident says that it has no clear cause.
 	clearCause = 0.35
-	// openMind is added to both opinions before they are multiplied, so that neither can veto.
-	openMind = 0.05
+	// Added to the two opinions before they are multiplied, so that neither can veto. The alerts know
+	// nothing of what has no alerts: their mind is the more open one.
+	openAlerts  = 0.12
+	openMetrics = 0.05
 )
 
 // causes writes the ranked causes with their evidence and fuses in what the metrics say.
@@ -57,7 +59,7 @@ func fuse(causes []Cause, r cause.Ranking) {
 			p = m.Confidence
 			c.Evidence = append(c.Evidence, m.Evidence...)
 		}
-		c.Confidence = (c.Confidence + openMind) * (p + openMind)
+		c.Confidence = (c.Confidence + openAlerts) * (p + openMetrics)
 		sum += c.Confidence
 	}
 	for i := range causes {

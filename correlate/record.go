@@ -26,7 +26,8 @@ type record struct {
 type alertCopy struct {
 	Fingerprint model.Fingerprint `json:"fingerprint"`
 	Start       time.Time         `json:"start"`
-	End         time.Time         `json:"end,omitzero"` // zero: firing
+	End         time.Time         `json:"end,omitzero"`  // zero: firing
+	Told        time.Time         `json:"told,omitzero"` // when the end was heard of
 }
 
 func (c alertCopy) firing() bool { return c.End.IsZero() }
@@ -38,8 +39,8 @@ type span struct {
 	Starts []time.Time `json:"starts"` // of the newest firings in it
 }
 
-// staleFiring is how long after its end a firing with the same start still counts as a late message
-// of the past. After it, the alert is firing again: Alertmanager keeps startsAt when an alert that
+// staleFiring is how long after an end was heard of a firing with the same start still counts as a
+// late message of the past. After it, the alert is firing again: Alertmanager keeps startsAt when an alert that
 // had timed out comes back.
 const staleFiring = 15 * time.Minute
 
@@ -67,7 +68,7 @@ func (r *record) observe(now time.Time, a *model.Alert, fp model.Fingerprint, fl
 	}
 	i, found := slices.BinarySearchFunc(r.Copies, fp, func(c alertCopy, f model.Fingerprint) int { return cmp.Compare(c.Fingerprint, f) })
 	if !found {
-		r.Copies = slices.Insert(r.Copies, i, alertCopy{Fingerprint: fp, Start: start, End: end})
+		r.Copies = slices.Insert(r.Copies, i, alertCopy{Fingerprint: fp, Start: start, End: end, Told: now})
 		r.describe(a)
 		r.addSpan(start, end, flap)
 		return true
@@ -75,7 +76,7 @@ func (r *record) observe(now time.Time, a *model.Alert, fp model.Fingerprint, fl
 	c := &r.Copies[i]
 	switch {
 	case start.After(c.Start):
-		c.Start, c.End = start, end
+		c.Start, c.End, c.Told = start, end, now
 		r.describe(a)
 	case start.Equal(c.Start):
 		if !c.update(now, end) {
@@ -91,13 +92,13 @@ func (c *alertCopy) update(now, end time.Time) bool {
 	case end.IsZero() && c.firing():
 		return false
 	case end.IsZero(): // A firing after its end: late, or back again.
-		if now.Sub(c.End) < staleFiring {
+		if now.Sub(c.Told) < staleFiring {
 			return false
 		}
 		c.End = time.Time{}
 		return true
 	case c.firing() || end.After(c.End):
-		c.End = end
+		c.End, c.Told = end, now
 		return true
 	}
 	return false

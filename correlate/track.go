@@ -221,6 +221,16 @@ func (g *group) lastEnd() (time.Time, bool) {
 	return last, true
 }
 
+// alive: something fires, or flaps and will fire again.
+func (g *group) alive() bool {
+	for _, it := range g.items {
+		if it.end.IsZero() || len(it.at.Starts) > len(it.rec.Copies) {
+			return true
+		}
+	}
+	return false
+}
+
 // quiet is how long the incident waits after its last end: longer when members flap slowly.
 func (g *group) quiet(cfg *Config) time.Duration {
 	d := time.Duration(cfg.ResolveAfter)
@@ -257,7 +267,7 @@ func (t *tracked) wake(cfg *Config) time.Time {
 		if !ok {
 			return time.Time{}
 		}
-		if _, over := t.group.lastEnd(); over {
+		if !t.group.alive() {
 			return time.Time{}
 		}
 		return at
@@ -324,7 +334,8 @@ func (e *Engine) open(t *tracked, now time.Time) EventType {
 		t.state, t.ended = StateResolved, end // Over before anybody was told: kept, not told.
 		return ""
 	}
-	if at, ok := t.tellable(&e.cfg); !ok || ended || now.Before(at) {
+	t.state, t.ended = StateFiring, time.Time{}
+	if at, ok := t.tellable(&e.cfg); !ok || !t.group.alive() || now.Before(at) {
 		return ""
 	}
 	t.opened, t.revision, t.revised, t.stale = now, 1, now, true
