@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -68,11 +67,11 @@ func play(ctx context.Context, out io.Writer, fault shop.Fault, root, dir string
 	if err != nil {
 		return err
 	}
-	tools, err := toolsDir(ctx, root)
+	tools, err := stack.Tools(ctx, root)
 	if err != nil {
 		return err
 	}
-	opts := stack.Options{Root: root, Tools: tools, Dir: dir, Keep: dir != "", History: time.Duration(days) * 24 * time.Hour}
+	opts := stack.Options{Root: root, Bin: filepath.Join(root, "bin"), Tools: tools, Dir: dir, Keep: dir != "", History: time.Duration(days) * 24 * time.Hour}
 	if dir == "" {
 		if opts.Dir, err = os.MkdirTemp("", "tidemark-demo-"); err != nil {
 			return err
@@ -102,15 +101,4 @@ func play(ctx context.Context, out io.Writer, fault shop.Fault, root, dir string
 		<-ctx.Done()
 	}
 	return errors.Join(err, failed)
-}
-
-// toolsDir asks tools/build.sh for the folder with the real servers, which it builds when needed.
-func toolsDir(ctx context.Context, root string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(root, "tools", "build.sh"))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("find Prometheus and Alertmanager: tools/build.sh: %w", err)
-	}
-	return strings.TrimSpace(string(out)), nil
 }

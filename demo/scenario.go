@@ -90,7 +90,10 @@ func (p *scenario) play(ctx context.Context) error {
 		{p.fault.Static, p.recovered},
 	} {
 		if step.when && ctx.Err() == nil {
-			errs = append(errs, step.do(ctx))
+			if err := step.do(ctx); err != nil {
+				p.say("FAILED: %v", err)
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(errs...)

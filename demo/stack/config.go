@@ -24,6 +24,8 @@ var shopRules []byte
 type writer struct {
 	dir, root                          string
 	prometheus, alertmanager, tidemark string
+	plain                              bool
+	edit                               func(map[string]any)
 }
 
 // routingKey is what the demo's pager accepts.
@@ -76,6 +78,9 @@ func (w writer) editPrometheus(c map[string]any, targets map[shop.Target]string)
 	interval := scrapeInterval.String()
 	c["global"] = map[string]any{"scrape_interval": interval, "evaluation_interval": interval}
 	c["rule_files"] = []string{"shop-rules.yml"}
+	if w.plain {
+		delete(c, "alerting")
+	}
 	c["scrape_configs"] = append(c["scrape_configs"].([]any), scrapeConfigs(targets)...)
 }
 
@@ -119,4 +124,7 @@ func (w writer) editTidemark(c map[string]any, runbookURL string) {
 	discover["interval"], discover["rate_window"] = "15s", "1m"
 	// The default waits five minutes for flapping alerts before it calls an incident over.
 	c["correlate"].(map[string]any)["resolve_after"] = "20s"
+	if w.edit != nil {
+		w.edit(c)
+	}
 }

@@ -149,6 +149,17 @@ func (p *Process) LogTail(lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
+// Tools asks tools/build.sh for the folder with the real servers, which it builds when needed.
+func Tools(ctx context.Context, root string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(root, "tools", "build.sh"))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("find Prometheus and Alertmanager: tools/build.sh: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
 // freeAddress is a loopback address that nobody listens on.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -66,6 +66,53 @@ func (p *Prometheus) Query(ctx context.Context, expr string) ([]Sample, error) {
 	return out, nil
 }
 
+// Row is one element of a range vector's only series.
+type Row struct {
+	At    time.Time
+	Value float64
+}
+
+// maxRows is how many steps Prometheus takes in one range query.
+const maxRows = 11_000
+
+// QueryRange evaluates an expression that gives one series at each step from from to to.
+func (p *Prometheus) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]Row, error) {
+	var out []Row
+	for at := from; !at.After(to); at = at.Add(maxRows * step) {
+		end := at.Add((maxRows - 1) * step)
+		if end.After(to) {
+			end = to
+		}
+		var answer struct {
+			Data struct {
+				Result []struct{ Values [][2]any }
+			}
+		}
+		q := url.Values{
+			"query": {expr}, "step": {fmt.Sprint(step.Seconds())},
+			"start": {fmt.Sprint(at.Unix())}, "end": {fmt.Sprint(end.Unix())},
+		}
+		if err := getJSON(ctx, p.URL+"/api/v1/query_range?"+q.Encode(), &answer); err != nil {
+			return nil, err
+		}
+		if len(answer.Data.Result) > 1 {
+			return nil, fmt.Errorf("query %s: %d series, want one", expr, len(answer.Data.Result))
+		}
+		for _, r := range answer.Data.Result {
+			for _, v := range r.Values {
+				seconds, _ := v[0].(float64)
+				text, _ := v[1].(string)
+				value, err := strconv.ParseFloat(text, 64)
+				if err != nil {
+					return nil, fmt.Errorf("query %s: value %q: %w", expr, text, err)
+				}
+				out = append(out, Row{time.UnixMilli(int64(seconds * 1000)), value})
+			}
+		}
+	}
+	return out, nil
+}
+
 // Alert is a firing alert of Prometheus or Alertmanager.
 type Alert struct {
 	Labels      map[string]string
@@ -165,21 +212,33 @@ func statusOf(ctx context.Context, url string) (int, error) {
 
 // getJSON decodes a 200 answer into out.
 func getJSON(ctx context.Context, url string, out any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	body, err := getText(ctx, url)
 	if err != nil {
 		return err
 	}
-	resp, err := httpClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-		return fmt.Errorf("GET %s: %s: %s", url, resp.Status, body)
-	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+	if err := json.Unmarshal([]byte(body), out); err != nil {
 		return fmt.Errorf("GET %s: %w", url, err)
 	}
 	return nil
+}
+
+// getText returns the body of a 200 answer.
+func getText(ctx context.Context, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := httpClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", fmt.Errorf("GET %s: %w", url, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("GET %s: %s: %.4096s", url, resp.Status, body)
+	}
+	return string(body), nil
 }

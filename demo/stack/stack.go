@@ -1,10 +1,10 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,8 +18,10 @@ import (
 
 // Options say what a stack is made of. Root is required.
 type Options struct {
-	// Root is the folder of the Tidemark repository: bin/ and examples/ are below it.
+	// Root is the folder of the Tidemark repository: examples/ is below it.
 	Root string
+	// Bin is the folder with tidemark and tidetool.
+	Bin string
 	// Tools is the folder with prometheus and alertmanager.
 	Tools string
 	// Dir is where everything is written; it is removed by Close unless Keep is set.
@@ -27,7 +29,12 @@ type Options struct {
 	Keep bool
 	// History is the length of the simulated past; 0 means none.
 	History time.Duration
-	Logger  *slog.Logger
+	// Prometheus is another server program than that of Tools. When Plain is set, Prometheus sends
+	// its alerts nowhere: a server before 2.51 does not know the example's way of sending them.
+	Prometheus string
+	Plain      bool
+	// EditTidemark changes the decoded configuration of Tidemark before it is written.
+	EditTidemark func(map[string]any)
 }
 
 // Spacing of samples: of the simulated past, and of scrapes and rule evaluations now. The last part
@@ -89,13 +96,16 @@ func (s *Stack) build() error {
 	if err != nil {
 		return err
 	}
-	w := writer{dir: s.opts.Dir, root: s.opts.Root, prometheus: prom, alertmanager: am, tidemark: tide}
+	w := writer{
+		dir: s.opts.Dir, root: s.opts.Root, prometheus: prom, alertmanager: am, tidemark: tide,
+		plain: s.opts.Plain, edit: s.opts.EditTidemark,
+	}
 	if err := w.write(s.Shop.Addresses(), s.Pager.URL(), s.FailOver); err != nil {
 		return err
 	}
-	s.Prometheus = newPrometheus(filepath.Join(s.opts.Tools, "prometheus"), s.opts.Dir, prom)
+	s.Prometheus = newPrometheus(cmp.Or(s.opts.Prometheus, filepath.Join(s.opts.Tools, "prometheus")), s.opts.Dir, prom)
 	s.Alertmanager = newAlertmanager(filepath.Join(s.opts.Tools, "alertmanager"), s.opts.Dir, am)
-	s.Tidemark = newTidemark(filepath.Join(s.opts.Root, "bin"), s.opts.Dir, tide)
+	s.Tidemark = newTidemark(s.opts.Bin, s.opts.Dir, tide)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel

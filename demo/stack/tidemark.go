@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,14 +19,18 @@ type Tidemark struct {
 	URL    string
 	tool   string // Path of tidetool.
 	client string // Path of tidetool's HTTP configuration, with the token that may approve.
+	config string // Path of its configuration.
+	data   string // Its folder.
 }
 
 func newTidemark(bin, dir, addr string) *Tidemark {
+	config, data := filepath.Join(dir, "tidemark.yml"), filepath.Join(dir, "tidemark")
 	return &Tidemark{
 		Process: newProcess("tidemark", filepath.Join(bin, "tidemark"), dir,
-			"--config.file="+filepath.Join(dir, "tidemark.yml"), "--storage.path="+filepath.Join(dir, "tidemark"),
+			"--config.file="+config, "--storage.path="+data,
 			"--web.listen-address="+addr, "--web.enable-lifecycle"),
 		URL: "http://" + addr, tool: filepath.Join(bin, "tidetool"), client: filepath.Join(dir, "client.yml"),
+		config: config, data: data,
 	}
 }
 
@@ -98,7 +104,7 @@ func (i Incident) AffectedText() string {
 // Incidents are all incidents Tidemark knows, ended ones included.
 func (t *Tidemark) Incidents(ctx context.Context) ([]Incident, error) {
 	var out []Incident
-	return out, t.data(ctx, "/api/v1/incidents", &out)
+	return out, t.get(ctx, "/api/v1/incidents", &out)
 }
 
 // Status is GET /api/v1/status, as far as demo and tests look at it.
@@ -118,11 +124,11 @@ type Status struct {
 // Status says how far Tidemark is.
 func (t *Tidemark) Status(ctx context.Context) (Status, error) {
 	var out Status
-	return out, t.data(ctx, "/api/v1/status", &out)
+	return out, t.get(ctx, "/api/v1/status", &out)
 }
 
-// data reads an answer of the API, whose content stands under data.
-func (t *Tidemark) data(ctx context.Context, path string, out any) error {
+// get reads an answer of the API, whose content stands under data.
+func (t *Tidemark) get(ctx context.Context, path string, out any) error {
 	answer := struct {
 		Data any `json:"data"`
 	}{out}
@@ -180,4 +186,47 @@ func RunTool(ctx context.Context, path string, args ...string) (string, error) {
 		return out.String(), fmt.Errorf("%s %s: %w: %s", filepath.Base(path), strings.Join(args, " "), err, errs.String())
 	}
 	return out.String(), nil
+}
+
+// AuditVerify checks the hash chain of the audit log.
+func (t *Tidemark) AuditVerify(ctx context.Context) (string, error) {
+	return RunTool(ctx, t.tool, "audit", "verify", filepath.Join(t.data, "audit.jsonl"))
+}
+
+// ConfigFile is the path of its configuration.
+func (t *Tidemark) ConfigFile() string { return t.config }
+
+// Point is one sample of a watched series with its band; what is no number is nil.
+type Point struct {
+	T                             int64 // Milliseconds since the epoch.
+	Value, Expected, Lower, Upper *float64
+}
+
+// Time is when the sample was taken.
+func (p Point) Time() time.Time { return time.UnixMilli(p.T) }
+
+// Points are the latest samples of a series, oldest first.
+func (t *Tidemark) Points(ctx context.Context, watch, labels string) ([]Point, error) {
+	q := url.Values{"watch": {watch}, "labels": {labels}}
+	var out []Point
+	return out, t.get(ctx, "/api/v1/series/points?"+q.Encode(), &out)
+}
+
+// Metrics are its own metrics that have no labels.
+func (t *Tidemark) Metrics(ctx context.Context) (map[string]float64, error) {
+	body, err := getText(ctx, t.URL+"/metrics")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]float64{}
+	for line := range strings.Lines(body) {
+		fields := strings.Fields(line)
+		if len(fields) != 2 || strings.Contains(fields[0], "{") {
+			continue
+		}
+		if out[fields[0]], err = strconv.ParseFloat(fields[1], 64); err != nil {
+			return nil, fmt.Errorf("metric %s: %w", fields[0], err)
+		}
+	}
+	return out, nil
 }
