@@ -21,6 +21,7 @@ var ladder = []struct {
 	rung   int
 }{
 	{"cmd/", 5},
+	{"browser/", 5}, // Serves the real pages with made-up incidents to a real browser.
 	{"internal/benchmarks", 5},
 	{"internal/app", 4},
 	{"internal/config", 3},

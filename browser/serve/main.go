@@ -1,0 +1,89 @@
+// Command serve runs Tidemark's real pages on made-up incidents, so that a browser can look at them
+// without a Prometheus: once at the root and once behind a route prefix. It prints what a test needs
+// to know as one line of JSON and serves until it is killed or its standard input ends.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/tidemark/tidemark/internal/access"
+	"github.com/tidemark/tidemark/internal/web"
+)
+
+// prefix is where the pages are served a second time.
+const prefix = "/ops/tidemark"
+
+// token may approve; it guards nothing but made-up incidents.
+const token = "night-shift-token"
+
+func main() {
+	if err := run(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "serve:", err)
+		os.Exit(1)
+	}
+}
+
+func run(in io.Reader, out io.Writer) error {
+	addr := "127.0.0.1:0"
+	if len(os.Args) > 1 {
+		addr = os.Args[1]
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	base := "http://" + l.Addr().String()
+	handler, err := pages(newWorld(time.Now().UTC().Truncate(time.Second)), base)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	if err := json.NewEncoder(out).Encode(map[string]any{
+		"url": base, "prefix": prefix, "token": token,
+		"incidents": map[string]string{"usual": usualID, "hostile": hostileID, "storm": stormID, "vague": vagueID, "resolved": resolvedID},
+	}); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		close(ended)
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ended:
+		return srv.Close()
+	}
+}
+
+// pages are the real pages over the world, at the root and below the prefix.
+func pages(w *world, base string) (http.Handler, error) {
+	table, err := access.New([]access.Rule{{Name: "night shift", Token: token, Role: access.Approve}}, nil)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, p := range []string{"", prefix} {
+		ui, err := web.New(web.Options{
+			Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Data: w, Access: func() *access.Table { return table },
+			ExternalURL: base + p, Prefix: p, Now: time.Now,
+		})
+		if err != nil {
+			return nil, err
+		}
+		below := http.NewServeMux()
+		ui.Register(below)
+		mux.Handle(p+"/", http.StripPrefix(p, below))
+	}
+	return mux, nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/internal/web"
+)
+
+// world is made-up Data for the pages; it implements web.Data.
+type world struct {
+	now       time.Time
+	incidents []correlate.Incident
+	series    []web.SeriesDetail
+	edges     []web.Edge
+
+	mu        sync.Mutex
+	proposals map[string][]web.Proposal
+}
+
+// manyIncidents is how many incidents the list holds.
+const manyIncidents = 1000
+
+func newWorld(now time.Time) *world {
+	w := &world{now: now, edges: shop(now), proposals: map[string][]web.Proposal{}}
+	w.incidents = []correlate.Incident{usual(now), storm(now), hostileIncident(now), vague(now), resolved(now)}
+	for i := len(w.incidents); i < manyIncidents; i++ {
+		w.incidents = append(w.incidents, past(now, i))
+	}
+	w.series = watched(now)
+	for _, inc := range w.incidents[:4] {
+		w.proposals[inc.ID] = proposals(inc.ID)
+	}
+	return w
+}
+
+func (w *world) Incidents() []correlate.Incident {
+	return append([]correlate.Incident{}, w.incidents...)
+}
+
+func (w *world) Incident(id string) (correlate.Incident, bool) {
+	for _, inc := range w.incidents {
+		if inc.ID == id {
+			return inc, true
+		}
+	}
+	return correlate.Incident{}, false
+}
+
+func proposals(incident string) []web.Proposal {
+	text := "Moves the primary's role to the standby. One database, about 20 s without writes."
+	if incident == hostileID {
+		text = hostile
+	}
+	return []web.Proposal{
+		{
+			ID: incident + "-p1", Runbook: "fail over the database", Description: text, Mode: "approve", State: "suggested",
+			Detail: "matches the cause payments-db disk; limits: 1 an hour, 1 entity at a time", CanApprove: true,
+		},
+		{
+			ID: incident + "-p2", Runbook: "expand the volume", Description: "Adds 20 % to the volume claim.", Mode: "suggest", State: "suggested",
+			Detail: "suggest only: a person does it",
+		},
+	}
+}
+
+func (w *world) Proposals(incident string) []web.Proposal {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]web.Proposal{}, w.proposals[incident]...)
+}
+
+func (w *world) Verdict(_ *http.Request, proposal, by string, approve bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, list := range w.proposals {
+		for i := range list {
+			p := &list[i]
+			if p.ID != proposal {
+				continue
+			}
+			if !p.CanApprove {
+				return fmt.Errorf("the proposal is %s", p.State)
+			}
+			p.CanApprove, p.State, p.Detail = false, "rejected", "by "+by
+			if approve {
+				p.State, p.Detail = "running", "approved by "+by+"; verified when the score is back in its band for 5 minutes"
+			}
+			return nil
+		}
+	}
+	return errors.New("there is no such proposal")
+}
+
+func (w *world) Series(f web.SeriesFilter) (rows []web.SeriesRow, total int) {
+	for _, d := range w.series {
+		if f.OnlyAnomalous && !d.Active || f.Watch != "" && d.Watch != f.Watch || !strings.Contains(strings.ToLower(d.Watch+" "+d.Labels), strings.ToLower(f.Query)) {
+			continue
+		}
+		total++
+		if len(rows) < f.Limit {
+			rows = append(rows, d.SeriesRow)
+		}
+	}
+	return rows, total
+}
+
+func (w *world) SeriesDetail(watch, labels string) (web.SeriesDetail, bool) {
+	for _, d := range w.series {
+		if d.Watch == watch && d.Labels == labels {
+			return d, true
+		}
+	}
+	return web.SeriesDetail{}, false
+}
+
+func (w *world) Topology() []web.Edge { return w.edges }
+
+func (w *world) Status() web.Status {
+	return web.Status{
+		Healthy: true, Ready: true, Since: w.now.Add(-76 * time.Hour), Version: "made-up", Series: 12_480, Progress: 0.83,
+		Watches: []web.WatchStatus{
+			{Name: "http_errors", Expr: `sum by (service) (rate(http_requests_total{code=~"5.."}[5m]))`, Origin: "configuration", Series: 20, Learned: 1},
+			{Name: "disk_io_time", Expr: `rate(node_disk_io_time_seconds_total[5m])`, Origin: "preset node", Series: 412, Learned: 0.83},
+			{Name: "broken", Expr: hostile, Origin: hostile, Error: "execution: found duplicate series for the match group " + hostile},
+		},
+		Stages: []web.StageStatus{{Name: "score", Lag: "4s", Limit: "2m0s"}, {Name: "correlate", Lag: "1s", Limit: "1m0s"}, {Name: "store", Lag: "12s", Limit: "1m0s", Error: hostile}},
+		Config: "prometheus:\n  url: http://localhost:9090\n  # " + hostile + "\nalertmanagers:\n  - url: http://localhost:9093\n", ConfigLoaded: w.now.Add(-5 * time.Hour),
+		ConfigError: "tidemark.yml: line 14: field watchs not found " + hostile,
+	}
+}
+
+func (w *world) Feedback(string, string, bool, string) error { return nil }
+
+func (w *world) Similar(id string) []web.Similar {
+	if id == hostileID {
+		return []web.Similar{{ID: resolvedID, Title: hostile, Start: w.now.Add(-30 * time.Hour), Score: 0.9, Confirmed: hostile}}
+	}
+	return []web.Similar{
+		{ID: resolvedID, Title: "database degradation affecting checkout and payments", Start: w.now.Add(-30 * time.Hour), Score: 0.91, Confirmed: "payments-db disk"},
+		{ID: "past-00007", Title: "checkout errors", Start: w.now.Add(-200 * time.Hour), Score: 0.62},
+	}
+}
