@@ -75,6 +75,9 @@ func (c *Config) check() error {
 	if c.Prometheus.URL == nil {
 		return errors.New("prometheus.url is missing: the address of the Prometheus to read, such as http://localhost:9090")
 	}
+	if err := c.Runbooks.Validate(); err != nil {
+		return err
+	}
 	for i, r := range c.Roles {
 		if err := r.Check(fmt.Sprintf("roles[%d]", i)); err != nil {
 			return err

@@ -39,6 +39,10 @@ func TestWrongFilesSayLineAndWhatWouldBeRight(t *testing.T) {
 			`5: watches[1]: the name "x" is taken by watches[0]: names must differ`,
 		},
 		"unknown preset":           {head + "discover:\n  presets: [redd]\n", `4: discover: presets: there is no preset "redd": there are red, node, kubernetes, servicegraph`},
+		"runbook without matchers": {
+			head + "runbooks:\n  - {name: restart, url: \"https://runbooks.example/restart\"}\n",
+			"4: runbooks[0] (restart): matchers: none, want at least one such as 'cause_kind=\"disk\"'",
+		},
 		"role without holder":      {head + "roles:\n  - role: approve\n", "4: roles[0]: exactly one of user, token and token_file is wanted, found 0"},
 		"role that does not exist": {head + "roles:\n  - {user: eve, role: root}\n", `4: roles[0].role is "root": want read, ack, approve or admin`},
 		"Alertmanager without URL": {head + "alertmanagers:\n  - timeout: 3s\n", "3: alertmanagers: url is missing, such as http://alertmanager:9093"},

@@ -70,7 +70,7 @@ var (
 	unknownField = regexp.MustCompile(`field (\S+) not found in type (\S+)`)
 	// pathStep is one step of the place that the rooms' messages begin with: `baseline: history is …`,
 	// `watches[0] "x": expr: …`, `export.names is …`.
-	pathStep = regexp.MustCompile(`^([a-z][a-z_]*(?:\[\d+\])?(?:\.[a-z][a-z_]*(?:\[\d+\])?)*)(?: "[^"]*")?(: | is | are | must )`)
+	pathStep = regexp.MustCompile(`^([a-z][a-z_]*(?:\[\d+\])?(?:\.[a-z][a-z_]*(?:\[\d+\])?)*)(?: "[^"]*"| \([^)]*\))?(: | is | are | must )`)
 	quoted   = regexp.MustCompile(`"([^"]+)"$`)
 )
 
