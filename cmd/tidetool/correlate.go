@@ -4,17 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/tidemark/tidemark/correlate"
-	"github.com/tidemark/tidemark/correlate/topology"
 )
 
 // correlateCommand adds `tidetool correlate`: recorded alerts through the engine of the live process, on
@@ -30,7 +27,7 @@ func correlateCommand(app *kingpin.Application) map[string]runFunc {
 type correlateCmd struct{ format, topology string }
 
 func (c *correlateCmd) run(ctx context.Context, s streams) error {
-	graph, err := c.readTopology()
+	graph, err := readGraphFiles(c.topology)
 	if err != nil {
 		return err
 	}
@@ -49,40 +46,8 @@ func (c *correlateCmd) run(ctx context.Context, s streams) error {
 	return c.print(s.out, append(past, engine.Incidents()...), ownFingerprints(alerts))
 }
 
-// forever is the life of edges that come from a file.
-const forever = 100 * 365 * 24 * time.Hour
-
-func (c *correlateCmd) readTopology() (*topology.Graph, error) {
-	g := topology.NewGraph(topology.Options{TTL: forever, Retention: forever})
-	if c.topology == "" {
-		return g, nil
-	}
-	f, err := os.Open(c.topology)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	edges, err := topology.ReadGraph(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.topology, err)
-	}
-	g.Add(time.Unix(0, 0).UTC(), edges...)
-	nodes := filepath.Join(filepath.Dir(c.topology), "nodes.csv")
-	n, err := os.Open(nodes)
-	if errors.Is(err, os.ErrNotExist) {
-		return g, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer n.Close()
-	found, err := topology.ReadNodes(n)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", nodes, err)
-	}
-	g.Apply(time.Unix(0, 0).UTC(), found)
-	return g, nil
-}
+// nodesBeside is the nodes file of a graph file.
+func nodesBeside(graph string) string { return filepath.Join(filepath.Dir(graph), "nodes.csv") }
 
 // ownFingerprints maps the fingerprint of an alert's labels to what the recording calls it.
 func ownFingerprints(alerts []correlate.Recorded) map[string]string {

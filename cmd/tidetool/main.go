@@ -46,6 +46,7 @@ var commands = []func(app *kingpin.Application) map[string]runFunc{
 	runbookCommand,
 	auditCommand,
 	correlateCommand,
+	topologyCommand,
 	checkCommand,
 }
 

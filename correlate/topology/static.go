@@ -59,6 +59,14 @@ var endKinds = map[EdgeKind][2]Kind{
 	Uses: {KindService, KindVolume}, In: {KindNode, KindZone}, Same: {KindService, KindService},
 }
 
+// EndKinds are the usual kinds of the two ends of an edge.
+func EndKinds(k EdgeKind) [2]Kind {
+	if ends, ok := endKinds[k]; ok {
+		return ends
+	}
+	return [2]Kind{KindService, KindService}
+}
+
 // Find implements Source.
 func (s Static) Find([][]Sample) Found {
 	var f Found
