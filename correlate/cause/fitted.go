@@ -8,7 +8,7 @@ func DefaultModel() Model {
 		Alerts:      AlertWeights{Own: 0.81, Lift: 1.29, Host: 0.76, Node: 1.69, Service: 0.46},
 		AlertsAlone: AlertWeights{Own: 0.46, Lift: 0.24, Host: 0.03, Node: 0.41, Service: 0.74},
 		Confidence: ConfidenceModel{
-			Evidence: Logistic{Bias: -0.61, Weights: [2]float64{1.03, 0.15}},
+			Evidence: Logistic{Bias: -0.66, Weights: [2]float64{1.05, 0.14}},
 			Alerts:   Logistic{Bias: -0.61, Weights: [2]float64{0.14, 0.60}},
 			Alone:    Logistic{Bias: -1.20, Weights: [2]float64{0.10, 0.34}},
 		},

@@ -33,7 +33,7 @@ func logPattern(v *view) finding {
 	if len(refs) == 0 || len(v.c.Logs) == 0 {
 		return f
 	}
-	ratio := v.trafficRatio(refs)
+	drivers := v.logDrivers(refs)
 	at := map[int64]int{}
 	for i, w := range refs {
 		at[w] = i
@@ -78,26 +78,11 @@ func logPattern(v *view) finding {
 		return cmp.Or(cmp.Compare(a.entity, b.entity), cmp.Compare(a.pattern, b.pattern))
 	})
 	for _, r := range all {
-		scale := ratio[r.entity]
-		if scale == nil {
-			continue
-		}
 		p := patternCount{pattern: r.pattern, query: r.query, now: r.now}
-		var total, traffic float64
-		for i, n := range r.ref {
-			total += n
-			traffic += scale[i]
-		}
-		if traffic <= 0 {
+		var variance float64
+		var ok bool
+		if p.expected, variance, ok = expectation(r.ref, drivers[r.entity]); !ok {
 			continue
-		}
-		p.expected = total / traffic
-		variance := 0.0
-		for i, n := range r.ref {
-			if scale[i] > 0 {
-				d := n/scale[i] - p.expected
-				variance += d * d / float64(len(r.ref))
-			}
 		}
 		p.z = (p.now - p.expected) / math.Sqrt(p.expected+1+variance)
 		if p.z < lost[r.entity].z {
@@ -131,7 +116,7 @@ func logPattern(v *view) finding {
 	list := order(f.score, func(e int) bool { return v.candidate[e] && f.score[e] >= lostStrength })
 	if len(list) > 0 {
 		f.decided = list[:min(lostPlaces, len(list))]
-		f.strength, f.margin = max(2, f.score[list[0]]), 1
+		f.strength, f.margin = 1+.7*f.score[list[0]], 1
 	}
 	return f
 }
@@ -145,16 +130,71 @@ func windowsOf(counts []LogCount) []int64 {
 	return slices.Compact(out)
 }
 
-// trafficRatio is, by entity and reference window, how many of the incident's requests that window
-// had: the entity's own requests where spans tell, else the front door's, else the incident's share
-// of all lines.
-func (v *view) trafficRatio(refs []int64) [][]float64 {
-	out := make([][]float64, len(v.names))
+// driver is something that makes an entity write: its requests, or those of one operation.
+type driver struct {
+	now float64
+	ref []float64 // By reference window.
+}
+
+// expectation is how many lines of a pattern the incident's requests should have written, after the
+// driver that explains the reference windows best, and how much that varies. A line belongs to an
+// operation; judged by all requests it would seem lost whenever people ask for other things.
+func expectation(ref []float64, drivers []driver) (expected, variance float64, ok bool) {
+	total := 0.0
+	for _, n := range ref {
+		total += n
+	}
+	bestFit := math.Inf(1)
+	for i, d := range drivers {
+		traffic := 0.0
+		for _, n := range d.ref {
+			traffic += n
+		}
+		if traffic <= 0 {
+			continue
+		}
+		r := total / traffic
+		fit, spread := 0.0, 0.0
+		for j, n := range ref {
+			want := r * d.ref[j]
+			fit += (n - want) * (n - want) / (want + 1)
+			if d.ref[j] > 0 {
+				x := (n/d.ref[j] - r) * d.now
+				spread += x * x / float64(len(ref))
+			}
+		}
+		if i > 0 && len(ref) == 1 {
+			// One window fits everything; a line once or twice per request is believed.
+			if math.Abs(r-math.Round(r)) > .02 || r < .5 || r*d.now >= expected {
+				continue
+			}
+		} else if fit = (fit + 1) * driverPrior(i); fit >= bestFit {
+			continue
+		}
+		bestFit, expected, variance, ok = fit, r*d.now, spread, true
+	}
+	return expected, variance, ok
+}
+
+// driverPrior makes an operation fit clearly better than all requests do before it is preferred:
+// there are many operations to choose from.
+func driverPrior(i int) float64 {
+	if i == 0 {
+		return 1
+	}
+	return 2
+}
+
+// logDrivers are, by entity, first all of its requests (where spans tell; else those of the front
+// door, else the incident's share of all lines), then its operations one by one.
+func (v *view) logDrivers(refs []int64) [][]driver {
 	now, door := v.requests(v.c.Spans)
-	past := make([][]float64, len(refs))
-	pastDoor := make([]float64, len(refs))
+	past, pastDoor := make([][]float64, len(refs)), make([]float64, len(refs))
+	ops := v.operations(v.c.Spans, len(refs), -1, nil)
 	for i, w := range refs {
-		past[i], pastDoor[i] = v.requests(spansIn(v.c.SpansBaseline, w))
+		in := spansIn(v.c.SpansBaseline, w)
+		past[i], pastDoor[i] = v.requests(in)
+		ops = v.operations(in, len(refs), i, ops)
 	}
 	lines, linesPast := 0.0, make([]float64, len(refs))
 	for i := range v.c.Logs {
@@ -164,29 +204,65 @@ func (v *view) trafficRatio(refs []int64) [][]float64 {
 		j, _ := slices.BinarySearch(refs, v.c.LogsBaseline[i].Window)
 		linesPast[j] += v.c.LogsBaseline[i].Count
 	}
+	out := make([][]driver, len(v.names))
 	for e := range out {
-		scale := make([]float64, len(refs))
-		own := now[e] > 0
-		for i := range refs {
-			own = own && past[i][e] >= 0
-		}
-		total := 0.0
-		for i := range refs {
-			switch {
-			case own:
-				scale[i] = past[i][e] / now[e]
-			case door > 0:
-				scale[i] = pastDoor[i] / door
-			case lines > 0:
-				scale[i] = linesPast[i] / lines
+		all := driver{now: now[e], ref: make([]float64, len(refs))}
+		switch {
+		case now[e] > 0:
+			for i := range refs {
+				all.ref[i] = past[i][e]
 			}
-			total += scale[i]
+		case door > 0:
+			all.now, all.ref = door, pastDoor
+		default:
+			all.now, all.ref = lines, linesPast
 		}
-		if own && total == 0 { // Never called before: nothing to compare with.
+		out[e] = append(out[e], all)
+	}
+	for _, k := range sortedOps(ops) {
+		out[k.entity] = append(out[k.entity], *ops[k])
+	}
+	return out
+}
+
+// opKey is an operation that others call.
+type opKey struct {
+	entity int
+	name   string
+}
+
+// operations adds the served operations of spans as window i of drivers; -1 is the incident's.
+func (v *view) operations(spans []SpanCount, windows, i int, ops map[opKey]*driver) map[opKey]*driver {
+	if ops == nil {
+		ops = map[opKey]*driver{}
+	}
+	for j := range spans {
+		s := &spans[j]
+		e, ok := v.index[s.Entity]
+		if !ok || s.Caller == s.Entity {
 			continue
 		}
-		out[e] = scale
+		k := opKey{e, s.Operation}
+		d := ops[k]
+		if d == nil {
+			d = &driver{ref: make([]float64, windows)}
+			ops[k] = d
+		}
+		if i < 0 {
+			d.now += s.Count
+		} else {
+			d.ref[i] += s.Count
+		}
 	}
+	return ops
+}
+
+func sortedOps(ops map[opKey]*driver) []opKey {
+	out := make([]opKey, 0, len(ops))
+	for k := range ops {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b opKey) int { return cmp.Or(cmp.Compare(a.entity, b.entity), cmp.Compare(a.name, b.name)) })
 	return out
 }
 

@@ -16,6 +16,7 @@ const (
 	spanPlaces   = 2
 	spanClear    = 12 // Usual calls of lost time that make a caller's minute clearly late.
 	minUsualCall = 5  // Milliseconds.
+	spanStrength = 2  // For the confidence: how clear a gap is tells little about who is right.
 )
 
 // callMinute is what one caller did in one minute.
@@ -94,7 +95,7 @@ func spanGap(v *view) finding {
 	})
 	if len(list) > 0 {
 		f.decided = list[:min(spanPlaces, len(list))]
-		f.strength, f.margin = 2, 1
+		f.strength, f.margin = spanStrength, 1
 	}
 	return f
 }
