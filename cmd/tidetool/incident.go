@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/tidemark/tidemark/correlate/cause"
 )
 
 // incident is the part of an incident that is printed; -o json prints all that tidemark sends.
@@ -37,12 +39,9 @@ type incident struct {
 			Kind string `json:"kind"`
 			Name string `json:"name"`
 		} `json:"entity"`
-		Text       string  `json:"text"`
-		Confidence float64 `json:"confidence"`
-		Evidence   []struct {
-			Text  string `json:"text"`
-			Query string `json:"query"`
-		} `json:"evidence"`
+		Text       string           `json:"text"`
+		Confidence float64          `json:"confidence"`
+		Evidence   []cause.Evidence `json:"evidence"`
 	} `json:"causes"`
 	Affected []struct {
 		Noun string `json:"noun"`
@@ -117,8 +116,8 @@ func (c *client) listIncidents(ctx context.Context, s streams, state string, lim
 	return c.get(ctx, s, incidentsPath+"?"+query.Encode(), &list, func(w io.Writer) {
 		fmt.Fprintln(w, "INCIDENT\tSTATE\tSEVERITY\tSTART\tALERTS\tCAUSE\tCONFIDENCE")
 		for _, i := range list {
-			cause, confidence := i.firstCause()
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", clean(i.ID), orDash(i.State), orDash(i.Severity), stamp(i.Start), len(i.Alerts), cause, confidence)
+			first, confidence := i.firstCause()
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", clean(i.ID), orDash(i.State), orDash(i.Severity), stamp(i.Start), len(i.Alerts), first, confidence)
 			if c.output == "extended" {
 				fmt.Fprintf(w, "  %s\n", clean(i.Title))
 			}

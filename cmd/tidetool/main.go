@@ -48,6 +48,7 @@ var commands = []func(app *kingpin.Application) map[string]runFunc{
 	correlateCommand,
 	topologyCommand,
 	checkCommand,
+	verifyCommand,
 }
 
 func main() {
