@@ -12,13 +12,14 @@ const (
 	silentCost   = 0.8   // per expected alert: in the ranking absence counts in full
 	lateOwn      = 25.0  // when the root's own alerts begin late or are missing
 	lateOwnAfter = 300.0 // s
-	temperature  = 6.0   // of the softmax that makes confidences of scores
+	temperature  = 7.0   // of the softmax that makes confidences of scores
 	maxCausesOut = 10
 	changeReach  = 30 * 60.0 // s before the start in which a change is suspect
 	changeBonus  = 4.0
 	minAmplitude = 0.25
 	maxAmplitude = 3.0
 	unwatched    = 0.3  // of lateOwn for what has no instances in a graph that has them
+	bodilessCost = 25.0 // for a node or zone that nothing but errors and latency speaks for
 	oneNodeCost  = 10.0 // for a zone of which one node alone has alerts
 )
 
@@ -143,7 +144,7 @@ func (s *stretch) score(i int, m *members, changes []Change) (ranked, bool) {
 	best.parts.own = s.ownOnset(r, cells) - m.first
 	best.parts.late = max(0, min(1, best.parts.own/lateOwnAfter))
 	best.score -= lateOwn * best.parts.late * s.audible(r)
-	best.score -= s.narrow(r, cells)
+	best.score -= s.narrow(r, cells) + s.bodiless(r, cells)
 	if c := s.changeAt(r, best.start, changes); c != nil {
 		best.parts.change = c
 		best.score += changeBonus
@@ -196,6 +197,24 @@ func (s *stretch) narrow(r *root, cells []reach) float64 {
 		return oneNodeCost
 	}
 	return 0
+}
+
+// bodiless is what speaks against a node or a zone when neither it nor any instance on it shows that
+// something is broken: errors and slowness alone have other causes.
+func (s *stretch) bodiless(r *root, cells []reach) float64 {
+	if r.vertex < 0 {
+		return 0
+	}
+	if l := s.world.v[r.vertex].level; l != levelNode && l != levelZone {
+		return 0
+	}
+	for _, x := range cells {
+		c := &s.prob.cells[x.cell]
+		if c.class == classNode || c.class == classNetwork || c.class == classPod || c.class == classSaturation && s.world.v[c.vertex].level == levelPod {
+			return 0
+		}
+	}
+	return bodilessCost
 }
 
 // ownOnset is the first onset among members at the root itself or its parts; scopes answer with the

@@ -25,7 +25,7 @@ const (
 	ownLatency   = 0.6  // its own latency
 	upward       = 0.8  // decay of errors and latency per call to the callers
 	upLatency    = 0.8  // latency over errors on the way up
-	upSaturation = 0.3  // pools and queues of callers that wait, over their errors
+	upSaturation = 0.15 // pools and queues of callers that wait, over their errors
 	downward     = 0.5  // latency and saturation at the first callee
 	downDecay    = 0.8  // per further call
 	downPods     = 0.6  // of it on the callee's instances

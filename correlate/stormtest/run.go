@@ -32,6 +32,9 @@ func AnswerOf(incidents []correlate.Incident, events []correlate.Recorded) Answe
 	slices.SortFunc(incidents, func(a, b correlate.Incident) int { return a.FirstAlert.Compare(b.FirstAlert) })
 	var a Answer
 	for _, i := range incidents {
+		if i.MergedInto != "" {
+			continue
+		}
 		var members []string
 		for _, m := range i.Alerts {
 			for _, f := range append(m.Fingerprints, m.Fingerprint) {
@@ -52,12 +55,13 @@ func AnswerOf(incidents []correlate.Incident, events []correlate.Recorded) Answe
 }
 
 // RunOnce gives all events to an engine and explains them once, at the end. Correlation does not
-// depend on the order of arrival, so the answer is that of Run but for what came more than the
-// retention apart.
+// depend on the order of arrival, so the answer is that of Run.
 func (s *Storm) RunOnce(cfg correlate.Config, deps correlate.Deps) Answer {
 	if deps.Topology == nil {
 		deps.Topology = s.Graph()
 	}
+	var past []correlate.Incident
+	deps.Archive = func(i correlate.Incident) { past = append(past, i) }
 	e := correlate.NewEngine(cfg, deps)
 	var alerts []*model.Alert
 	for _, x := range s.Events {
@@ -70,5 +74,5 @@ func (s *Storm) RunOnce(cfg correlate.Config, deps correlate.Deps) Answer {
 	now := s.Events[len(s.Events)-1].ReceivedAt
 	e.Alerts(now, alerts)
 	e.Step(now)
-	return AnswerOf(e.Incidents(), s.Events)
+	return AnswerOf(append(past, e.Incidents()...), s.Events)
 }
