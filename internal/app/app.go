@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/config"
 	"github.com/tidemark/tidemark/internal/runbook"
 	"github.com/tidemark/tidemark/internal/runbook/audit"
@@ -86,6 +87,7 @@ type App struct {
 	receiver *receiver.Receiver
 	audit    *audit.Log
 	runbooks *runbook.Manager
+	memory   *correlate.Memory
 	server   *server
 
 	// session is what depends on the configuration; nil only while one replaces the other.
@@ -137,6 +139,9 @@ func New(opts Options) (_ *App, err error) {
 			err = errors.Join(err, a.closeStorage())
 		}
 	}()
+	if a.memory, err = correlate.OpenMemory(memoryStore{a.store}, 0); err != nil {
+		return nil, err
+	}
 	a.receiver, err = receiver.New(receiver.Options{
 		Config: cfg.Receiver, Log: a.log, Sinks: a.sinks(), Logger: a.logger.With("component", "receive"),
 		Registerer: a.registry, Clock: a.now,

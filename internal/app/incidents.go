@@ -40,9 +40,11 @@ type incidents struct {
 	wake     chan struct{}
 	metrics  incidentMetrics
 
+	history *correlate.History
+
 	mu      sync.Mutex
-	firing  map[model.Fingerprint]struct{}
-	removed map[string]correlate.Incident // Ended ones of earlier runs, from the store.
+	firing  map[model.Fingerprint]*model.Alert // By the fingerprint that Alertmanager knows.
+	removed map[string]correlate.Incident      // Ended ones of earlier runs, from the store.
 }
 
 type incidentMetrics struct {
@@ -54,11 +56,16 @@ type incidentMetrics struct {
 func newIncidents(s *session) (*incidents, error) {
 	i := &incidents{
 		s: s, logger: s.logger.With("component", "correlate"), now: s.app.now, wake: make(chan struct{}, 1),
-		firing: map[model.Fingerprint]struct{}{}, removed: map[string]correlate.Incident{},
+		firing: map[model.Fingerprint]*model.Alert{}, removed: map[string]correlate.Incident{},
 	}
 	i.evidence = newEvidence(s, i.nudge)
+	zone, err := time.LoadLocation(s.cfg.Baseline.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("load time zone: %w", err)
+	}
+	i.history = correlate.NewHistory(zone, s.cfg.Correlate.ReplicaLabels)
 	i.engine = correlate.NewEngine(s.cfg.Correlate, correlate.Deps{
-		Logger: i.logger, Topology: s.graph, Rules: s.holdOf, Evidence: i.evidence,
+		Logger: i.logger, Topology: s.graph, Rules: s.holdOf, Evidence: i.evidence, History: i.history,
 	})
 	f := promauto.With(s.registry)
 	i.metrics = incidentMetrics{
@@ -85,24 +92,38 @@ func (i *incidents) nudge() {
 func (i *incidents) alerts(as []*model.Alert) {
 	now := i.now()
 	kept := make([]*model.Alert, 0, len(as))
+	i.mu.Lock()
 	for _, a := range as {
 		if a.Labels[pathLabel] == pathDirect {
 			i.metrics.dropped.Inc()
 			continue
 		}
-		kept = append(kept, a)
-	}
-	i.mu.Lock()
-	for _, a := range kept {
+		own := unrouted(a)
+		kept = append(kept, own)
 		if fp := a.Labels.Fingerprint(); a.ResolvedAt(now) {
 			delete(i.firing, fp)
 		} else {
-			i.firing[fp] = struct{}{}
+			i.firing[fp] = own
 		}
 	}
 	i.mu.Unlock()
 	i.engine.Alerts(now, kept)
+	for _, a := range kept {
+		i.history.Add(a.Labels, a.StartsAt)
+	}
 	i.nudge()
+}
+
+// unrouted is the alert without the label that only says which way it went: the alert is the one
+// that the rule made.
+func unrouted(a *model.Alert) *model.Alert {
+	if a.Labels[pathLabel] != pathCorrelate {
+		return a
+	}
+	own := *a
+	own.Labels = a.Labels.Clone()
+	delete(own.Labels, pathLabel)
+	return &own
 }
 
 // known are the fingerprints that are believed to fire.
@@ -141,25 +162,20 @@ func (i *incidents) reconciled(_ context.Context, active []*model.Alert, gone []
 	if len(gone) == 0 {
 		return
 	}
-	ended := map[model.Fingerprint]bool{}
-	for _, fp := range gone {
-		ended[fp] = true
-	}
 	var ends []*model.Alert
-	for _, inc := range i.engine.Incidents() {
-		for _, m := range inc.Alerts {
-			if m.Status == correlate.StateFiring && ended[m.Labels.Fingerprint()] {
-				ends = append(ends, &model.Alert{Labels: m.Labels, Annotations: m.Annotations, StartsAt: m.StartsAt, EndsAt: now})
-			}
-		}
-	}
-	i.logger.Info("Alerts ended without a word to the webhook", "alerts", len(ends))
-	i.alerts(ends)
 	i.mu.Lock()
 	for _, fp := range gone {
-		delete(i.firing, fp)
+		if a := i.firing[fp]; a != nil {
+			end := *a
+			end.EndsAt = now
+			ends = append(ends, &end)
+			delete(i.firing, fp)
+		}
 	}
 	i.mu.Unlock()
+	i.logger.Info("Alerts ended without a word to the webhook", "alerts", len(ends))
+	i.engine.Alerts(now, ends)
+	i.nudge()
 }
 
 // change takes in a change event.
@@ -263,6 +279,9 @@ func (i *incidents) handle(ctx context.Context, now time.Time, ev correlate.Even
 	}
 	if ev.Type == correlate.EventResolved {
 		i.s.app.runbooks.Propose(i.forRunbook(&inc))
+	}
+	if err := i.s.app.memory.Remember(inc); err != nil {
+		i.logger.Error("Remembering an incident failed", "incident", inc.ID, "err", err)
 	}
 	if err := i.keep(ctx, &inc); err != nil {
 		i.logger.Error("Keeping an incident failed; it stays in memory", "incident", inc.ID, "err", err)

@@ -1,8 +1,7 @@
 package app
 
 import (
-	"context"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/export"
 	"github.com/tidemark/tidemark/internal/runbook"
-	"github.com/tidemark/tidemark/internal/state"
 	"github.com/tidemark/tidemark/internal/web"
 )
 
@@ -130,30 +128,20 @@ func (p *pages) Status() web.Status {
 	return st
 }
 
-// feedback is what people said of an incident's cause, as the store keeps it.
-type feedback struct {
-	Incident string    `json:"incident"`
-	By       string    `json:"by"`
-	At       time.Time `json:"at"`
-	Right    bool      `json:"right"`
-	Cause    string    `json:"cause"`
-}
-
 func (p *pages) Feedback(incident, by string, right bool, cause string) error {
 	inc, ok := p.s.incidents.one(incident)
 	if !ok {
 		return errors.New("there is no incident " + incident)
 	}
-	if right && cause == "" {
-		cause = causeText(&inc)
-	}
-	data, err := json.Marshal(feedback{incident, by, p.s.app.now().UTC(), right, cause})
-	if err != nil {
+	if err := p.s.app.memory.Remember(inc); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	return p.s.app.store.Put(ctx, state.Feedback, incident, data)
+	verdict := correlate.VerdictReject
+	if right {
+		verdict = correlate.VerdictConfirm
+		cause = cmp.Or(cause, causeText(&inc))
+	}
+	return p.s.app.memory.Judge(incident, verdict, cause, by, p.s.app.now().UTC())
 }
 
 func (p *pages) Verdict(r *http.Request, proposal, by string, approve bool) error {
@@ -166,4 +154,17 @@ func (p *pages) Verdict(r *http.Request, proposal, by string, approve bool) erro
 	return err
 }
 
-func (p *pages) Similar(string) []web.Similar { return nil }
+// similarShown is how many similar incidents a page shows.
+const similarShown = 3
+
+func (p *pages) Similar(id string) []web.Similar {
+	inc, ok := p.s.incidents.one(id)
+	if !ok {
+		return nil
+	}
+	var out []web.Similar
+	for _, past := range p.s.app.memory.Similar(inc, similarShown) {
+		out = append(out, web.Similar{ID: past.ID, Title: past.Title, Start: past.Start, Score: past.Score, Confirmed: past.Confirmed})
+	}
+	return out
+}

@@ -149,6 +149,7 @@ func (s *session) start(ctx context.Context) {
 			s.app.stages.done("storage", err)
 			return err
 		}),
+		s.until("alert history", s.readAlertHistory),
 		s.every(saveInterval, "save", func(ctx context.Context) error { return s.app.checkpoint(ctx, s) }),
 		s.every(baselineInterval, "save baselines", func(context.Context) error { return s.saveBaselines() }),
 		s.remoteWrite,
