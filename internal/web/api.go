@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/access"
 )
 
@@ -38,7 +39,7 @@ func (u *UI) apiIncidents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	all := u.Data.Incidents()
-	out := all[:0]
+	out := make([]correlate.Incident, 0, min(len(all), limit))
 	for _, inc := range all {
 		if state := r.FormValue("state"); state != "" && inc.State != state || !mentions(&inc, r.FormValue("q")) {
 			continue
@@ -65,7 +66,11 @@ func (u *UI) apiSimilar(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "not_found", "there is no incident "+strconv.Quote(r.PathValue("id")))
 		return
 	}
-	reply(w, u.Data.Similar(r.PathValue("id")))
+	similar := u.Data.Similar(r.PathValue("id"))
+	if similar == nil {
+		similar = []Similar{}
+	}
+	reply(w, similar)
 }
 
 // feedbackBody is what POST /api/v1/incidents/ID/feedback takes.
@@ -77,8 +82,9 @@ type feedbackBody struct {
 }
 
 func (u *UI) apiFeedback(w http.ResponseWriter, r *http.Request) {
-	by, ok := u.permitted(w, r, access.Ack)
-	if !ok {
+	by, why := u.who(r, access.Ack)
+	if why != "" {
+		refuse(w, http.StatusForbidden, "forbidden", why)
 		return
 	}
 	var body feedbackBody

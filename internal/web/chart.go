@@ -79,7 +79,11 @@ func scaleOf(points []Point) (scale, bool) {
 	}
 	sc.t0, sc.t1 = points[0].Time, points[len(points)-1].Time
 	if pad := (sc.hi - sc.lo) * 0.05; pad > 0 && !math.IsInf(pad, 0) {
-		sc.lo, sc.hi = sc.lo-pad, sc.hi+pad
+		low := sc.lo - pad
+		if sc.lo >= 0 {
+			low = max(low, 0) // What counts things is never drawn below nothing.
+		}
+		sc.lo, sc.hi = low, sc.hi+pad
 	} else {
 		sc.lo, sc.hi = sc.lo-1, sc.hi+1
 	}

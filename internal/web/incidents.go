@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ import (
 const (
 	maxRows        = 200
 	maxGroupAlerts = 50
+	openAlerts     = 12
 	maxEvents      = 200
 )
 
@@ -61,7 +63,7 @@ func (u *UI) incidents(w http.ResponseWriter, r *http.Request) {
 		}
 		list.Rows = append(list.Rows, rowOf(&inc))
 	}
-	u.render(w, http.StatusOK, "incidents", "/", "Incidents", list)
+	u.render(w, r, http.StatusOK, "incidents", "/", "Incidents", list)
 }
 
 func rowOf(inc *correlate.Incident) incidentRow {
@@ -138,10 +140,12 @@ type alertView struct {
 	State  string
 	Start  time.Time
 	Labels []labelPair
+	own    model.LabelSet
 }
 
 type groupView struct {
 	Name           string
+	Common         []labelPair // What all its alerts share, said once.
 	Alerts         []alertView
 	Firing, Hidden int
 	Open           bool
@@ -167,6 +171,8 @@ type incidentView struct {
 	Action, RunbookURL, Confirmed string
 	Affected                      []correlate.Count
 	Path                          []hopView
+	Map                           template.HTML
+	Reach                         int // Entities that have alerts.
 	Charts                        []chartView
 	Timeline                      template.HTML
 	Events                        []eventView
@@ -183,10 +189,10 @@ func (u *UI) incident(w http.ResponseWriter, r *http.Request) {
 	}
 	inc, ok := u.Data.Incident(id)
 	if !ok {
-		u.missing(w, "There is no incident "+id+". It may have been forgotten after the retention time.")
+		u.missing(w, r, "There is no incident "+id+". It may have been forgotten after the retention time.")
 		return
 	}
-	u.render(w, http.StatusOK, "incident", "/", inc.Title, u.view(&inc))
+	u.render(w, r, http.StatusOK, "incident", "/", inc.Title, u.view(&inc))
 }
 
 // view gathers all that the incident's page shows.
@@ -216,6 +222,7 @@ func (u *UI) view(inc *correlate.Incident) incidentView {
 	for _, h := range inc.Path {
 		v.Path = append(v.Path, hopView{h.Entity.Name, h.State})
 	}
+	v.Map, v.Reach = u.incidentMap(inc)
 	v.Charts = u.charts(inc)
 	return v
 }
@@ -253,17 +260,25 @@ func evidence(in []cause.Evidence) []evidenceView {
 	return out
 }
 
-// groups sorts the alerts under their names, the largest group first; the first is open.
+// groups sorts the alerts under their names, the largest group first; the first is open when it is
+// short. Labels that all alerts of a group share are said once.
 func groups(inc *correlate.Incident) []groupView {
 	byName := map[string]*groupView{}
+	common := map[string]model.LabelSet{}
 	var order []string
-	for _, m := range inc.Alerts {
+	for i := range inc.Alerts {
+		m := &inc.Alerts[i]
 		name := string(m.Labels[model.AlertNameLabel])
 		g := byName[name]
 		if g == nil {
 			g = &groupView{Name: name}
-			byName[name] = g
+			byName[name], common[name] = g, m.Labels.Clone()
 			order = append(order, name)
+		}
+		for k, v := range common[name] {
+			if m.Labels[k] != v {
+				delete(common[name], k)
+			}
 		}
 		if m.Status == correlate.StateFiring {
 			g.Firing++
@@ -272,20 +287,38 @@ func groups(inc *correlate.Incident) []groupView {
 			g.Hidden++
 			continue
 		}
-		own := m.Labels.Clone()
-		delete(own, model.AlertNameLabel)
-		for k := range inc.Shared {
-			delete(own, k)
-		}
-		g.Alerts = append(g.Alerts, alertView{m.Status, m.StartsAt, pairs(own)})
+		g.Alerts = append(g.Alerts, alertView{State: m.Status, Start: m.StartsAt, own: m.Labels})
 	}
 	out := make([]groupView, 0, len(order))
 	for _, name := range order {
-		out = append(out, *byName[name])
+		g := byName[name]
+		if len(g.Alerts) == 1 {
+			common[name] = model.LabelSet{} // A single alert has its labels in its row.
+		}
+		for i := range g.Alerts {
+			g.Alerts[i].Labels = pairs(without(g.Alerts[i].own, common[name], inc.Shared))
+		}
+		g.Common = pairs(without(common[name], inc.Shared))
+		out = append(out, *g)
 	}
 	slices.SortStableFunc(out, func(a, b groupView) int { return len(b.Alerts) + b.Hidden - len(a.Alerts) - a.Hidden })
-	if len(out) > 0 {
+	if len(out) > 0 && len(out[0].Alerts) <= openAlerts {
 		out[0].Open = true
+	}
+	return out
+}
+
+// Total is how many alerts the group has.
+func (g groupView) Total() int { return len(g.Alerts) + g.Hidden }
+
+// without is ls less its name and what any of the sets says too.
+func without(ls model.LabelSet, sets ...model.LabelSet) model.LabelSet {
+	out := ls.Clone()
+	delete(out, model.AlertNameLabel)
+	for _, set := range sets {
+		for k := range set {
+			delete(out, k)
+		}
 	}
 	return out
 }
@@ -315,43 +348,67 @@ func safeURL(s string) string {
 	return ""
 }
 
-// permitted finds who posts a form or calls a mutating endpoint, or answers why not. A browser's
-// form carries the token in a field; a script in the Authorization header.
-func (u *UI) permitted(w http.ResponseWriter, r *http.Request, want access.Role) (string, bool) {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
-		http.Error(w, "the request came from another site", http.StatusForbidden)
-		return "", false
+// who finds who posts a form or calls a mutating endpoint, or says why they may not. A browser's form
+// carries the token in a field; a script in the Authorization header.
+func (u *UI) who(r *http.Request, want access.Role) (name, why string) {
+	if !sameOrigin(r) {
+		return "", "the request came from another site"
 	}
-	if token := strings.TrimSpace(r.PostFormValue("token")); token != "" && r.Header.Get("Authorization") == "" {
-		r.Header.Set("Authorization", "Bearer "+token)
+	if r.Header.Get("Authorization") == "" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		r.Body = http.MaxBytesReader(nil, r.Body, 64<<10)
+		if token := strings.TrimSpace(r.PostFormValue("token")); token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
 	}
 	name, ok := u.Access().Who(r, want)
 	if !ok {
-		http.Error(w, "this needs the role "+string(want)+": list who has it under roles in the configuration and send their token or user", http.StatusForbidden)
+		return "", "this needs the role " + string(want) + ": list who has it under roles in the configuration, and send their token or user"
 	}
-	return name, ok
+	return name, ""
+}
+
+// sameOrigin checks what a browser says of where a request comes from; other clients say nothing.
+func sameOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	from, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(from.Host, r.Host)
+}
+
+// refusal is what a person reads whose form was not accepted.
+type refusal struct{ Why, Back string }
+
+func (u *UI) refused(w http.ResponseWriter, r *http.Request, code int, why string) {
+	u.render(w, r, code, "refused", "", "Refused", refusal{why, u.Prefix + "/incidents/" + url.PathEscape(r.PathValue("id"))})
 }
 
 func (u *UI) postVerdict(w http.ResponseWriter, r *http.Request) {
-	by, ok := u.permitted(w, r, access.Approve)
-	if !ok {
+	by, why := u.who(r, access.Approve)
+	if why != "" {
+		u.refused(w, r, http.StatusForbidden, why)
 		return
 	}
 	if err := u.Data.Verdict(r, r.PathValue("proposal"), by, r.PostFormValue("verdict") == "approve"); err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
+		u.refused(w, r, http.StatusConflict, err.Error())
 		return
 	}
-	http.Redirect(w, r, u.Prefix+"/incidents/"+r.PathValue("id")+"#do", http.StatusSeeOther)
+	http.Redirect(w, r, u.Prefix+"/incidents/"+url.PathEscape(r.PathValue("id"))+"#do", http.StatusSeeOther)
 }
 
 func (u *UI) postFeedback(w http.ResponseWriter, r *http.Request) {
-	by, ok := u.permitted(w, r, access.Ack)
-	if !ok {
+	by, why := u.who(r, access.Ack)
+	if why != "" {
+		u.refused(w, r, http.StatusForbidden, why)
 		return
 	}
 	if err := u.Data.Feedback(r.PathValue("id"), by, r.PostFormValue("verdict") == "confirm", strings.TrimSpace(r.PostFormValue("cause"))); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		u.refused(w, r, http.StatusBadRequest, err.Error())
 		return
 	}
-	http.Redirect(w, r, u.Prefix+"/incidents/"+r.PathValue("id")+"#feedback", http.StatusSeeOther)
+	http.Redirect(w, r, u.Prefix+"/incidents/"+url.PathEscape(r.PathValue("id"))+"#feedback", http.StatusSeeOther)
 }

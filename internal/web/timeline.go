@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/common/model"
 
@@ -24,6 +25,11 @@ type mark struct {
 	at   time.Time
 	kind string // alert, anomaly or change: the classes of the style sheet.
 	text string
+}
+
+// shapes tell the kinds apart without colour: a circle, a diamond, a triangle.
+var shapes = map[string]string{
+	"alert": "m-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0", "anomaly": "m0 -6l6 6l-6 6l-6 -6z", "change": "m0 -6l6 11h-12z",
 }
 
 // timeline draws one lane per entity with its alerts, anomalies and changes, the lane whose first
@@ -84,7 +90,7 @@ func drawLanes(names []string, lanes map[string][]mark, from, to time.Time, hidd
 	for i, name := range names {
 		y := laneHeight*float64(i) + laneHeight/2
 		fmt.Fprintf(&b, `<text x="0" y="%.1f">%s</text><line class="lane" x1="%g" y1="%.1f" x2="%g" y2="%.1f"/>`,
-			y+4, template.HTMLEscapeString(clip(name, 26)), laneLabel, y, chartWidth-10, y)
+			y+4, template.HTMLEscapeString(clip(name, 22)), laneLabel, y, chartWidth-10, y)
 		last := -100.0
 		for _, m := range lanes[name] {
 			x := laneLabel + (chartWidth-20-laneLabel)*m.at.Sub(from).Seconds()/span
@@ -92,23 +98,27 @@ func drawLanes(names []string, lanes map[string][]mark, from, to time.Time, hidd
 				continue // It would lie on the one before.
 			}
 			last = x
-			fmt.Fprintf(&b, `<circle class="mark-%s" cx="%.1f" cy="%.1f" r="5"><title>%s %s</title></circle>`,
-				m.kind, x, y, m.at.UTC().Format("15:04:05"), template.HTMLEscapeString(m.text))
+			fmt.Fprintf(&b, `<path class="mark-%s" d="M%.1f %.1f%s"><title>%s %s</title></path>`,
+				m.kind, x, y, shapes[m.kind], m.at.UTC().Format("15:04:05"), template.HTMLEscapeString(clip(m.text, 200)))
 		}
 	}
 	y := laneHeight*float64(len(names)) + 18
 	fmt.Fprintf(&b, `<text x="%g" y="%.1f">%s</text><text x="%g" y="%.1f" text-anchor="end">%s</text></svg>`,
 		laneLabel, y, from.UTC().Format("15:04:05"), chartWidth-10, y, to.UTC().Format("15:04:05"))
-	b.WriteString(`<p class="muted"><span class="critical">●</span> alert <span class="warning">●</span> anomaly <span class="info">●</span> change`)
 	if hidden > 0 {
-		fmt.Fprintf(&b, ` · %d more lanes are not drawn`, hidden)
+		fmt.Fprintf(&b, `<p class="muted">%s not drawn</p>`, plural(hidden, "more lane is", "more lanes are"))
 	}
-	b.WriteString(`</p>`)
 	return template.HTML(b.String()) //nolint:gosec // Built of numbers and escaped names.
 }
 
-// clip shortens s to n runes.
+// clip shortens s to n runes and takes out what would move or hide its letters.
 func clip(s string, n int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return '·'
+		}
+		return r
+	}, s)
 	if r := []rune(s); len(r) > n {
 		return string(r[:n-1]) + "…"
 	}

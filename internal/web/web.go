@@ -4,11 +4,11 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -64,17 +64,22 @@ type Options struct {
 type UI struct {
 	Options
 	pages map[string]*template.Template
+	files map[string]asset
 }
 
 // New parses the templates.
 func New(opts Options) (*UI, error) {
 	u := &UI{Options: opts, pages: map[string]*template.Template{}}
-	for _, name := range []string{"incidents", "incident", "series", "topology", "status", "missing"} {
+	for _, name := range []string{"incidents", "incident", "series", "topology", "status", "missing", "refused"} {
 		t, err := template.New(name).Funcs(u.funcs()).ParseFS(files, "templates/layout.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", name, err)
 		}
 		u.pages[name] = t
+	}
+	var err error
+	if u.files, err = assets(); err != nil {
+		return nil, fmt.Errorf("read the embedded files: %w", err)
 	}
 	return u, nil
 }
@@ -84,17 +89,16 @@ const securityPolicy = "default-src 'self'; img-src 'self' data:; frame-ancestor
 
 // Register adds pages and API to mux.
 func (u *UI) Register(mux *http.ServeMux) {
-	static, err := fs.Sub(files, "static")
-	if err != nil {
-		panic(err) // The folder is embedded: only a broken build lacks it.
+	for pattern, h := range u.Handlers() {
+		mux.HandleFunc(pattern, h)
 	}
-	assets := http.StripPrefix("/static/", http.FileServerFS(static))
-	mux.Handle("GET /static/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "public, max-age=3600")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		assets.ServeHTTP(w, r)
-	}))
-	for pattern, h := range map[string]http.HandlerFunc{
+}
+
+// Handlers are the pages and the API by the pattern of a [http.ServeMux].
+func (u *UI) Handlers() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /static/{file}": u.static,
+
 		"GET /{$}":            u.incidents,
 		"GET /incidents":      u.incidents,
 		"GET /incidents/{id}": u.incident,
@@ -113,8 +117,6 @@ func (u *UI) Register(mux *http.ServeMux) {
 		"GET /api/v1/series/points":            u.apiPoints,
 		"GET /api/v1/topology":                 u.apiTopology,
 		"GET /api/v1/status":                   u.apiStatus,
-	} {
-		mux.HandleFunc(pattern, h)
 	}
 }
 
@@ -122,7 +124,9 @@ func (u *UI) Register(mux *http.ServeMux) {
 type page struct {
 	Title, Page, Prefix, Version string
 	Nav                          []navItem
-	Data                         any
+	// Charts says that the page has charts that can be zoomed, for which a script is loaded.
+	Charts bool
+	Data   any
 }
 
 type navItem struct{ Name, Path string }
@@ -131,9 +135,9 @@ var nav = []navItem{{"Incidents", "/"}, {"Series", "/series"}, {"Topology", "/to
 
 // render writes a page; it is rendered whole before the first byte goes out, so that a failure is a
 // clean 500.
-func (u *UI) render(w http.ResponseWriter, code int, name, path, title string, data any) {
+func (u *UI) render(w http.ResponseWriter, r *http.Request, code int, name, path, title string, data any) {
 	var buf bytes.Buffer
-	err := u.pages[name].ExecuteTemplate(&buf, "layout", page{Title: title, Page: path, Prefix: u.Prefix, Version: version.Version, Nav: nav, Data: data})
+	err := u.pages[name].ExecuteTemplate(&buf, "layout", page{Title: title, Page: path, Prefix: u.Prefix, Version: version.Version, Nav: nav, Charts: name == "series", Data: data})
 	if err != nil {
 		u.Logger.Error("Rendering a page failed", "page", name, "err", err)
 		http.Error(w, "rendering the page failed; the log says why", http.StatusInternalServerError)
@@ -145,12 +149,18 @@ func (u *UI) render(w http.ResponseWriter, code int, name, path, title string, d
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Accept-Encoding")
+	body := buf.Bytes()
+	if takesGzip(r) {
+		h.Set("Content-Encoding", "gzip")
+		body = compress(body, gzip.BestSpeed)
+	}
 	w.WriteHeader(code)
-	_, _ = buf.WriteTo(w)
+	_, _ = w.Write(body)
 }
 
-func (u *UI) missing(w http.ResponseWriter, what string) {
-	u.render(w, http.StatusNotFound, "missing", "", "Not found", what)
+func (u *UI) missing(w http.ResponseWriter, r *http.Request, what string) {
+	u.render(w, r, http.StatusNotFound, "missing", "", "Not found", what)
 }
 
 func (u *UI) funcs() template.FuncMap {
@@ -175,8 +185,20 @@ func (u *UI) funcs() template.FuncMap {
 			}
 			return "for " + duration(end.Sub(start))
 		},
-		"join": func(names []string) string { return strings.Join(names, ", ") },
+		"time":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"short": func(s string) string { return clip(s, 120) },
+		"one":   plural,
+		"join":  func(names []string) string { return strings.Join(names, ", ") },
 	}
+}
+
+// plural writes a number with its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // duration writes d as people say it: two units at most.

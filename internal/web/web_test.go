@@ -166,7 +166,7 @@ func TestIncidentPageShowsWhatTheNightShiftNeeds(t *testing.T) {
 	body := get(t, serve(t, &fake{incidents: []correlate.Incident{incident("")}}), "/incidents/abc123").Body.String()
 	for _, want := range []string{
 		"database degradation", "db-primary disk", "82 %", "next: web at 10 %", "12 web servers", "failover",
-		`action="/tm/incidents/abc123/proposals/p1"`, "Approve", "1 alerts → 1 incident", "as Markdown",
+		`action="/tm/incidents/abc123/proposals/p1"`, "Approve", "1 alert → 1 incident", "/incidents/abc123.md",
 	} {
 		require.Contains(t, body, want)
 	}
@@ -255,4 +255,38 @@ func TestMarkdownCarriesTheSameAndNoMarkup(t *testing.T) {
 	md := web.Markdown(&inc, "http://tidemark.example/incidents/abc123")
 	require.Contains(t, md, `**Probable cause: db-primary\*x\* 'y' &lt;b&gt; disk**, confidence 82 %`)
 	require.NotContains(t, regexp.MustCompile("`[^`]*`").ReplaceAllString(md, ""), "<b>", "only a query, as code, is as it was written")
+}
+
+func TestWhatGoesOverTheWireIsCompressed(t *testing.T) {
+	h := serve(t, &fake{incidents: []correlate.Incident{incident("")}})
+	total := 0
+	for _, path := range []string{"/incidents/abc123", "/static/tidemark.css", "/static/htmx.min.js"} {
+		req := httptest.NewRequest(http.MethodGet, path, nil)
+		req.Header.Set("Accept-Encoding", "br, gzip")
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		require.Equal(t, "gzip", rec.Header().Get("Content-Encoding"), path)
+		require.Less(t, rec.Body.Len(), get(t, h, path).Body.Len(), path)
+		total += rec.Body.Len()
+	}
+	require.Less(t, total, 60<<10, "first load of an incident's page")
+	require.Equal(t, http.StatusNotFound, get(t, h, "/static/none.js").Code)
+}
+
+func TestTheMapShowsTheCauseAndWhatItReached(t *testing.T) {
+	inc := incident("")
+	inc.Path = []correlate.Hop{{Entity: correlate.Entity{Name: "db-primary"}}, {Entity: correlate.Entity{Name: "web"}}}
+	inc.Causes[0].Start = inc.Start
+	body := get(t, serve(t, &fake{incidents: []correlate.Incident{inc}}), "/incidents/abc123").Body.String()
+	require.Contains(t, body, `class="node bad root"`)
+	require.Contains(t, body, ">web</text>")
+	require.Contains(t, body, ">first</text>", "when the trouble of the cause began")
+}
+
+func TestAFormFromAnotherOriginIsRefusedWithAPage(t *testing.T) {
+	data := &fake{incidents: []correlate.Incident{incident("")}}
+	rec := post(serve(t, data), "/incidents/abc123/proposals/p1", "verdict=approve&token="+token, "Origin", "https://evil.example")
+	require.Equal(t, http.StatusForbidden, rec.Code)
+	require.Contains(t, rec.Body.String(), `<a href="/tm/incidents/abc123">Back to the incident</a>`)
+	require.Empty(t, data.verdicts)
 }

@@ -1,0 +1,196 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidemark/tidemark/correlate"
+)
+
+// maxMapped is how many entities the map of an incident shows: what is worst and on the path, no more.
+const maxMapped = 15
+
+// incidentMap draws the cause and the entities with alerts as the topology connects them, each with
+// when its trouble began: the earlier, the stronger its colour. It also counts what has alerts.
+func (u *UI) incidentMap(inc *correlate.Incident) (drawing template.HTML, reach int) {
+	began := map[string]time.Time{}
+	note := func(name string, at time.Time) {
+		if old, ok := began[name]; !ok || at.Before(old) {
+			began[name] = at
+		}
+	}
+	for i := range inc.Alerts {
+		note(inc.Alerts[i].Entity.Name, inc.Alerts[i].StartsAt)
+	}
+	reach = len(began)
+	root := ""
+	if c, ok := named(inc); ok {
+		root = c.Entity.Name
+		note(root, c.Start)
+	}
+	chosen := mapped(inc, root, began)
+	var edges []Edge
+	seen := map[[2]string]bool{}
+	for _, e := range append(u.Data.Topology(), pathEdges(inc)...) {
+		key := [2]string{e.From, e.To}
+		if e.Kind == "call" && chosen[e.From] && chosen[e.To] && !seen[key] {
+			seen[key] = true
+			edges = append(edges, e)
+		}
+	}
+	if len(edges) == 0 {
+		return "", reach
+	}
+	first := inc.Start
+	return drawGraph("The cause and what it reached: callers on the left, the cause filled, the earlier the trouble the stronger the outline", edges, func(name string) (class, note string) {
+		at, ok := began[name]
+		if !ok {
+			return "node", ""
+		}
+		class = "node bad late"
+		switch lag := at.Sub(first); {
+		case name == root:
+			class = "node bad root"
+		case lag < 5*time.Minute:
+			class = "node bad"
+		case lag < 10*time.Minute:
+			class = "node bad soon"
+		}
+		return class, after(at.Sub(first))
+	}), reach
+}
+
+// after writes how long after the start something began.
+func after(d time.Duration) string {
+	if d < time.Second {
+		return "first"
+	}
+	return "+" + strings.TrimSuffix(duration(d), " 0 min")
+}
+
+// mapped chooses the entities of the map: the cause, the path, then what began first.
+func mapped(inc *correlate.Incident, root string, began map[string]time.Time) map[string]bool {
+	out := map[string]bool{}
+	if root != "" {
+		out[root] = true
+	}
+	for _, h := range inc.Path {
+		out[h.Entity.Name] = true
+	}
+	names := make([]string, 0, len(began))
+	for n := range began {
+		names = append(names, n)
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(began[a].Compare(began[b]), strings.Compare(a, b)) })
+	for _, n := range names {
+		if len(out) >= maxMapped {
+			break
+		}
+		out[n] = true
+	}
+	return out
+}
+
+// pathEdges are the hops from the cause to the symptom as calls; the symptom calls towards the cause.
+func pathEdges(inc *correlate.Incident) []Edge {
+	var out []Edge
+	for i := 1; i < len(inc.Path); i++ {
+		out = append(out, Edge{From: inc.Path[i].Entity.Name, To: inc.Path[i-1].Entity.Name, Kind: "call"})
+	}
+	return out
+}
+
+// maxDrawn is how many entities are drawn; a larger graph is a table only.
+const maxDrawn = 80
+
+// Sizes of a drawn entity and of its row.
+const boxW, boxH, rowH = 176.0, 40.0, 52.0
+
+// drawGraph lays the call edges out in layers, callers left of callees. look gives an entity's class
+// and the second line in its box.
+func drawGraph(title string, edges []Edge, look func(name string) (class, note string)) template.HTML {
+	layers, pos := layout(edges)
+	if len(pos) == 0 || len(pos) > maxDrawn {
+		return ""
+	}
+	tallest := 0
+	for _, l := range layers {
+		tallest = max(tallest, len(l))
+	}
+	dx := (chartWidth - boxW - 4) / float64(max(len(layers)-1, 1))
+	dx = min(dx, 290)
+	height := float64(tallest)*rowH + 8
+	at := func(name string) (x, y float64) {
+		p := pos[name]
+		return 2 + float64(p[0])*dx, (height-float64(len(layers[p[0]]))*rowH)/2 + float64(p[1])*rowH + (rowH-boxH)/2
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg role="img" viewBox="0 0 %g %g" aria-label="%s">`, chartWidth, height, template.HTMLEscapeString(title))
+	for _, e := range edges {
+		if e.Kind != "call" || e.From == e.To {
+			continue
+		}
+		x1, y1 := at(e.From)
+		x2, y2 := at(e.To)
+		y1, y2 = y1+boxH/2, y2+boxH/2
+		bend := min(40, (dx-boxW)/2)
+		fmt.Fprintf(&b, `<path class="edge" d="M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1fl-7 -4m7 4l-7 4"/>`, x1+boxW, y1, x1+boxW+bend, y1, x2-bend, y2, x2, y2)
+	}
+	for _, layer := range layers {
+		for _, name := range layer {
+			x, y := at(name)
+			class, note := look(name)
+			fmt.Fprintf(&b, `<g><title>%s</title><rect class="%s" x="%.1f" y="%.1f" width="%g" height="%g" rx="6"/><text x="%.1f" y="%.1f">%s</text>`,
+				template.HTMLEscapeString(clip(name, 200)), class, x, y, boxW, boxH, x+9, y+17, template.HTMLEscapeString(clip(name, 20)))
+			if note != "" {
+				fmt.Fprintf(&b, `<text class="note" x="%.1f" y="%.1f">%s</text>`, x+9, y+33, template.HTMLEscapeString(note))
+			}
+			b.WriteString(`</g>`)
+		}
+	}
+	b.WriteString(`</svg>`)
+	return template.HTML(b.String()) //nolint:gosec // Built of numbers and escaped names.
+}
+
+// layout puts every entity of a call edge one layer right of its farthest caller; cycles are cut at
+// the deepest layer.
+func layout(edges []Edge) (layers [][]string, pos map[string][2]int) {
+	depth := map[string]int{}
+	var calls []Edge
+	for _, e := range edges {
+		if e.Kind == "call" && e.From != e.To {
+			calls = append(calls, e)
+			depth[e.From], depth[e.To] = 0, 0
+		}
+	}
+	const deepest = 4 // So that a box keeps a width in which names can be read.
+	for range min(len(depth), deepest+1) {
+		moved := false
+		for _, e := range calls {
+			if d := depth[e.From] + 1; d > depth[e.To] && d <= deepest {
+				depth[e.To], moved = d, true
+			}
+		}
+		if !moved {
+			break
+		}
+	}
+	names := make([]string, 0, len(depth))
+	for n := range depth {
+		names = append(names, n)
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(depth[a], depth[b]), cmp.Compare(a, b)) })
+	pos = map[string][2]int{}
+	for _, n := range names {
+		for len(layers) <= depth[n] {
+			layers = append(layers, nil)
+		}
+		pos[n] = [2]int{depth[n], len(layers[depth[n]])}
+		layers[depth[n]] = append(layers[depth[n]], n)
+	}
+	return layers, pos
+}
