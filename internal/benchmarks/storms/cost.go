@@ -30,8 +30,8 @@ func cost(ctx context.Context) ([]result, error) {
 		now = now.Add(15 * time.Second)
 	}
 	out := []result{
-		{Name: "storm of 1 000 alerts: slowest re-explanation", Value: float64(worst.Microseconds()) / 1000, Unit: "ms", Must: ptr(1000), Moonshot: ptr(100), Command: command},
-		{Name: "storm of 1 000 alerts: time per alert", Value: float64(sum.Microseconds()) / float64(len(alerts)), Unit: "us", Command: command},
+		{Name: "storm of 1 000 alerts: slowest re-explanation", Value: float64(worst.Microseconds()) / 1000, Unit: "ms", Must: ptr(1000), Moonshot: ptr(100), Command: command, LessIsBetter: true},
+		{Name: "storm of 1 000 alerts: time per alert", Value: float64(sum.Microseconds()) / float64(len(alerts)), Unit: "us", Command: command, LessIsBetter: true},
 	}
 	flood, err := floodCost(ctx)
 	return append(out, flood...), err
@@ -78,11 +78,11 @@ func floodCost(ctx context.Context) ([]result, error) {
 		return nil, fmt.Errorf("flood: %d of %d alerts are in an incident", members, len(alerts))
 	}
 	return []result{
-		{Name: "50 000 alerts in a minute: first incident after", Value: first.Seconds(), Unit: "s", Must: ptr(15), Command: command},
-		{Name: "50 000 alerts in a minute: all explained after the last", Value: last.Seconds(), Unit: "s", Must: ptr(30), Command: command},
-		{Name: "50 000 alerts in a minute: processor time", Value: (busy + last).Seconds(), Unit: "s", Command: command},
-		{Name: "50 000 alerts in a minute: heap", Value: float64(after.HeapAlloc-before.HeapAlloc) / (1 << 20), Unit: "MiB", Must: ptr(768), Command: command},
-		{Name: "50 000 alerts in a minute: incidents", Value: float64(kept), Unit: "count", Command: command},
+		{Name: "50 000 alerts in a minute: first incident after", Value: first.Seconds(), Unit: "s", Must: ptr(15), Command: command, LessIsBetter: true},
+		{Name: "50 000 alerts in a minute: all explained after the last", Value: last.Seconds(), Unit: "s", Must: ptr(30), Command: command, LessIsBetter: true},
+		{Name: "50 000 alerts in a minute: processor time", Value: (busy + last).Seconds(), Unit: "s", Command: command, LessIsBetter: true},
+		{Name: "50 000 alerts in a minute: heap", Value: float64(after.HeapAlloc-before.HeapAlloc) / (1 << 20), Unit: "MiB", Must: ptr(768), Command: command, LessIsBetter: true},
+		{Name: "50 000 alerts in a minute: incidents", Value: float64(kept), Unit: "count", Command: command, LessIsBetter: true},
 	}, nil
 }
 

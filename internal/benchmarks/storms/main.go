@@ -1,12 +1,11 @@
 // Command storms measures correlation: on the recorded storms under TIDEMARK_DATA, on generated ones
 // of every type, and what it costs. It prints a table, or the list that `make bench` collects.
 //
-//	TIDEMARK_DATA=DIR [TIDEMARK_BENCH=DIR] go run ./internal/benchmarks/storms [-json] [-doc docs/benchmarks-storms.md]
+//	TIDEMARK_DATA=DIR [TIDEMARK_BENCH=DIR] go run ./internal/benchmarks/storms
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -29,11 +28,13 @@ type result struct {
 	Must     *float64 `json:"must"`     // asked
 	Moonshot *float64 `json:"moonshot"` // stretch
 	Command  string   `json:"command"`
+
+	LessIsBetter bool `json:"less_is_better,omitempty"`
 }
 
 type options struct {
-	data, bench, doc string
-	json, once       bool
+	data, bench, out string
+	once             bool
 	seeds            int
 	from             uint64
 	cost             bool
@@ -43,8 +44,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.data, "data", os.Getenv("TIDEMARK_DATA"), "folder with alerts/storms; empty: only generated storms")
 	flag.StringVar(&o.bench, "bench", os.Getenv("TIDEMARK_BENCH"), "folder with alerts/score.py, to score the recorded storms with it as well")
-	flag.StringVar(&o.doc, "doc", "", "write the figures as Markdown to this file")
-	flag.BoolVar(&o.json, "json", false, "print the figures as JSON")
+	flag.StringVar(&o.out, "out", "docs", "folder for benchmarks-storms.md and benchmarks-storms.json; empty: print only")
 	flag.BoolVar(&o.once, "once", false, "explain each storm once at its end: the same answer, faster")
 	flag.BoolVar(&o.cost, "cost", true, "measure the cost")
 	flag.IntVar(&o.seeds, "seeds", 10, "generated storms per type")
@@ -80,15 +80,10 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		}
 		all = append(all, rs...)
 	}
-	if o.doc != "" {
-		if err := writeDoc(o.doc, tables, all); err != nil {
+	if o.out != "" {
+		if err := writeDocs(o.out, tables, all); err != nil {
 			return err
 		}
-	}
-	if o.json {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(all)
 	}
 	for _, t := range tables {
 		t.print(w)
