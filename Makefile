@@ -40,8 +40,16 @@ unit: ## Run the tests that need nothing but Go and gcc.
 e2e: build tools ## Run the tests with a real Prometheus, Alertmanager and browser.
 	cd demo && $(GO) test -timeout 20m ./...
 
+.PHONY: browser
+browser: ## Open every page in a real browser (Chromium; screenshots go to TIDEMARK_SHOTS).
+	cd browser && npm ci --ignore-scripts --no-audit --no-fund && node test.mjs
+
 .PHONY: check
-check: lint mixin-check tidy-check size-check ## Lint, and compare everything rendered with its source.
+check: lint mixin-check helm-check tidy-check size-check ## Lint, and compare everything rendered with its source.
+
+.PHONY: helm-check
+helm-check: ## Render the Helm chart and decode the manifests strictly.
+	cd tools/helm && $(GO) test ./...
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Run the linters.
@@ -63,6 +71,8 @@ mixin-check: ## Compare rules/ and dashboards/ with what the mixin renders.
 tidy-check: ## Compare every go.mod with what `go mod tidy` would write.
 	$(GO) mod tidy -diff
 	cd demo && $(GO) mod tidy -diff
+	cd tools/jsonnet && $(GO) mod tidy -diff
+	cd tools/helm && $(GO) mod tidy -diff
 
 .PHONY: size-check
 size-check: build ## Hold the size of the sidecar under 35 MB.
