@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"slices"
 	"time"
+
+	"github.com/prometheus/common/model"
 )
 
 // EventType says what became of an incident.
@@ -38,7 +40,7 @@ type tracked struct {
 	revision  int
 	revised   time.Time
 	cause     string // first cause as last told
-	told      uint64 // content as last told
+	told      uint64 // gist as last told
 	toldAt    time.Time
 	ended     time.Time
 	merged    []string
@@ -47,7 +49,8 @@ type tracked struct {
 
 	group   *group
 	in      *stretch
-	content uint64
+	content uint64 // all that is shown
+	gist    uint64 // what is worth telling
 	stale   bool
 	render  *Incident
 }
@@ -138,20 +141,30 @@ func (e *Engine) match(now time.Time, groups []*tracked) {
 
 // touch notes the new content.
 func (t *tracked) touch() {
-	c := t.contentHash()
-	if c != t.content {
+	causes := fnv.New64a()
+	for _, c := range t.group.causes {
+		fmt.Fprintf(causes, "%s %.3f;", t.in.prob.roots[c.root].ent, c.confidence)
+	}
+	if c := signature(t.group.items) ^ causes.Sum64(); c != t.content {
 		t.content, t.stale = c, true
 	}
+	t.gist = t.gistHash()
 }
 
-// contentHash covers what people see of the incident.
-func (t *tracked) contentHash() uint64 {
-	sig := signature(t.group.items)
+// gistHash covers what is worth telling anew: who is a member, and the first causes about as sure as
+// before. That a member ended or fired again is not: flapping alerts would tell all the time.
+func (t *tracked) gistHash() uint64 {
 	h := fnv.New64a()
-	for _, c := range t.group.causes {
-		fmt.Fprintf(h, "%s %.3f;", t.in.prob.roots[c.root].ent, c.confidence)
+	ids := make([]model.Fingerprint, 0, len(t.group.items))
+	for _, it := range t.group.items {
+		ids = append(ids, it.rec.ID)
 	}
-	return sig ^ h.Sum64()
+	slices.Sort(ids)
+	fmt.Fprint(h, ids)
+	for _, c := range t.group.causes[:min(2, len(t.group.causes))] {
+		fmt.Fprintf(h, "%s %.1f;", t.in.prob.roots[c.root].ent, c.confidence)
+	}
+	return h.Sum64()
 }
 
 func (e *Engine) ownerOf(it *item) string {
@@ -278,7 +291,7 @@ func (t *tracked) wake(cfg *Config) time.Time {
 	if end, over := t.group.lastEnd(); over {
 		return end.Add(t.group.quiet(cfg))
 	}
-	if t.told != t.content {
+	if t.told != t.gist {
 		return t.toldAt.Add(time.Duration(cfg.RevisionInterval))
 	}
 	return time.Time{}
@@ -314,7 +327,7 @@ func (e *Engine) advanceOne(t *tracked, now time.Time) EventType {
 		t.state, t.ended, t.stale = StateFiring, time.Time{}, true
 		t.tell(e, now)
 		return EventOpened
-	case t.state == StateFiring && t.told != t.content && !now.Before(t.toldAt.Add(time.Duration(e.cfg.RevisionInterval))):
+	case t.state == StateFiring && t.told != t.gist && !now.Before(t.toldAt.Add(time.Duration(e.cfg.RevisionInterval))):
 		old := t.cause
 		t.tell(e, now)
 		if t.cause != old {
@@ -345,7 +358,7 @@ func (e *Engine) open(t *tracked, now time.Time) EventType {
 }
 
 func (t *tracked) tell(e *Engine, now time.Time) {
-	t.told, t.toldAt = t.content, now
+	t.told, t.toldAt = t.gist, now
 	i := e.renderOf(t)
 	t.cause = ""
 	if len(i.Causes) > 0 {
