@@ -190,10 +190,15 @@ type Evidence struct {
 	Entity string `json:"entity"`
 	// Text is one plain sentence.
 	Text string `json:"text"`
-	// Query reads the value again: PromQL, or the name of a recorded case's series.
-	Query    string    `json:"query,omitempty"`
+	// Query reads the value again: PromQL, or the name of a recorded case's series. Value is the mean
+	// of what it returns from From to To; where these are zero, what it returns for the incident's
+	// window.
+	Query string    `json:"query,omitempty"`
+	From  time.Time `json:"from,omitzero"`
+	To    time.Time `json:"to,omitzero"`
+	Value float64   `json:"value"`
+	// Time is when it was first seen.
 	Time     time.Time `json:"time"`
-	Value    float64   `json:"value"`
 	Expected *float64  `json:"expected,omitempty"`
 	Lower    *float64  `json:"lower,omitempty"`
 	Upper    *float64  `json:"upper,omitempty"`

@@ -15,7 +15,8 @@ const (
 type gap struct {
 	client, server *sample
 	strength       float64
-	normal, now    float64
+	normal, now    float64 // Median difference, and the fault's mean.
+	from, to       int64
 }
 
 // edgeGap compares the latency of calls as the caller and as the callee see it: the difference is
@@ -50,6 +51,7 @@ func edgeGap(v *view) finding {
 		from, to := v.names[g.client.ent], v.names[g.client.peer]
 		return []Evidence{{
 			Kind: f.kind, For: true, Entity: v.names[e], Time: v.timeOf(g.client), Weight: f.score[e],
+			From: msTime(g.from), To: msTime(g.to),
 			Query: g.client.Query + " - " + g.server.Query, Value: g.now, Expected: ptr(g.normal),
 			Text: fmt.Sprintf("Calls from %s to %s take %s longer for the caller than for the callee, normally %s: the time is spent between them.", from, to, number(g.now), number(g.normal)),
 		}}
@@ -131,9 +133,10 @@ func (v *view) measureGap(g *gap) bool {
 		return false
 	}
 	n, f := sorted(normal), sorted(now)
-	g.normal, g.now = quantile(n, .5), quantile(f, .75)
+	g.normal, g.now = quantile(n, .5), mean(now)
+	g.from, g.to = g.client.faultT[0], g.client.faultT[len(g.client.faultT)-1]
 	unit := max(quantile(n, .9)-g.normal, .05*abs(g.normal), .05*abs(g.client.median)*.2, latencyFloor(g.client))
-	g.strength = strength((g.now - g.normal) / unit)
+	g.strength = strength((quantile(f, .75) - g.normal) / unit)
 	return true
 }
 

@@ -60,8 +60,13 @@ func (v *view) topTwo(score []float64) (best int, first, second float64) {
 // evidenceOf describes a series that left its normal period.
 func (v *view) evidenceOf(kind string, s *sample, weight float64) Evidence {
 	value := s.mean
+	entity := s.ent
+	if s.peer >= 0 {
+		entity = s.peer // What callers measured of an entity that reports nothing itself.
+	}
 	e := Evidence{
-		Kind: kind, For: true, Entity: v.names[s.ent], Query: s.Query, Time: v.timeOf(s),
+		Kind: kind, For: true, Entity: v.names[entity], Query: s.Query, Time: v.timeOf(s),
+		From: msTime(s.faultT[0]), To: msTime(s.faultT[len(s.faultT)-1]),
 		Value: value, Expected: ptr(s.median), Lower: ptr(s.lower), Upper: ptr(s.upper), Weight: weight,
 	}
 	direction := "above"
@@ -75,9 +80,9 @@ func (v *view) evidenceOf(kind string, s *sample, weight float64) Evidence {
 
 func (v *view) timeOf(s *sample) time.Time {
 	if s.at == 0 {
-		return time.UnixMilli(v.start).UTC()
+		return msTime(v.start)
 	}
-	return time.UnixMilli(s.at).UTC()
+	return msTime(s.at)
 }
 
 func ptr(x float64) *float64 { return &x }
@@ -96,4 +101,13 @@ func number(x float64) string {
 		return strconv.FormatFloat(x, 'f', 2, 64)
 	}
 	return strconv.FormatFloat(x, 'g', 3, 64)
+}
+
+// msTime converts Unix milliseconds; what no calendar holds is the zero time, which can be written.
+func msTime(ms int64) time.Time {
+	t := time.UnixMilli(ms).UTC()
+	if y := t.Year(); y < 1 || y > 9999 {
+		return time.Time{}
+	}
+	return t
 }

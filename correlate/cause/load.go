@@ -221,7 +221,7 @@ func readMetrics(r io.Reader) ([]Series, error) {
 	last := int64(math.MinInt64)
 	err = rows(cr, func(row []string) error {
 		sec, err := strconv.ParseFloat(row[0], 64)
-		if err != nil || !finite(sec) {
+		if err != nil || !finite(sec) || math.Abs(sec) > 1e11 {
 			return fmt.Errorf("time stamp %q is no number of seconds", row[0])
 		}
 		t := int64(math.Round(sec * 1000))

@@ -102,7 +102,7 @@ func logPattern(v *view) finding {
 				continue
 			}
 			ev := Evidence{
-				Kind: f.kind, For: true, Entity: v.names[e], Query: p.query, Time: time.UnixMilli(v.start).UTC(),
+				Kind: f.kind, For: true, Entity: v.names[e], Query: p.query, Time: msTime(v.start),
 				Value: p.now, Expected: ptr(p.expected), Weight: math.Log1p(abs(p.z)),
 				Text: fmt.Sprintf("%s wrote «%s» %s times, expected for its requests: %s.", v.names[e], p.pattern, number(p.now), number(p.expected)),
 			}

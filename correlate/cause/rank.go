@@ -1,9 +1,6 @@
 package cause
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // deciders are the kinds of evidence that may place entities first, in the order in which they are
 // asked; one row and one file per kind. The first that is sure leads the list, what later ones are
@@ -108,7 +105,7 @@ func (v *view) decide() decision {
 func (v *view) ranking(d decision, opts Options) Ranking {
 	r := Ranking{}
 	if v.start > 0 {
-		r.Start = time.UnixMilli(v.start).UTC()
+		r.Start = msTime(v.start)
 	}
 	limit := opts.MaxEvidence
 	if limit <= 0 {

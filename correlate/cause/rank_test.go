@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,40 @@ func TestRankEvidenceCanBeRunAgain(t *testing.T) {
 	require.Equal(t, s.start.UTC(), ev.Time)
 	require.Contains(t, ev.Text, "cpu_usage of payment is")
 	require.Equal(t, []string{"payment", "checkout", "web"}, hops(r))
+}
+
+func TestRankEvidenceOfSeriesIsTheMeanOfItsQuery(t *testing.T) {
+	for _, f := range []fault{{cpu: 3}, {delay: .2}, {network: .2}, {errors: .3}} {
+		s := newShop(11)
+		s.names = plain
+		c := s.make("cart", f)
+		mean := func(query string, from, to time.Time) float64 {
+			sum, n := 0.0, 0.0
+			for _, x := range c.Series {
+				if x.Query != query {
+					continue
+				}
+				for i, at := range x.T {
+					if at >= from.UnixMilli() && at <= to.UnixMilli() {
+						sum, n = sum+x.V[i], n+1
+					}
+				}
+			}
+			return sum / n
+		}
+		seen := 0
+		for _, x := range cause.Rank(c, cause.Options{}).Candidates {
+			for _, ev := range x.Evidence {
+				want := 0.0
+				for i, q := range strings.Split(ev.Query, " - ") {
+					want += mean(q, ev.From, ev.To) * float64(1-2*i)
+				}
+				require.InDelta(t, want, ev.Value, 1e-9, ev.Text)
+				seen++
+			}
+		}
+		require.Positive(t, seen)
+	}
 }
 
 func hops(r cause.Ranking) []string {
@@ -388,6 +423,7 @@ func TestRankOfBadInputIsNeverAConfidentAnswer(t *testing.T) {
 		"infinite values":                  {AlertTime: now, Series: []cause.Series{flat(math.Inf(1), math.Inf(-1), 1, 2)}},
 		"constant":                         {AlertTime: now, Series: []cause.Series{flat(1, 1, 1, 1, 1)}},
 		"time stamps and values differ":    {AlertTime: now, Series: []cause.Series{{Entity: "a", Metric: "cpu", T: []int64{ms, ms - 1, ms + 5}, V: []float64{1}, BaseT: []int64{1}}}},
+		"times of no calendar":             {AlertTime: now, Series: []cause.Series{{Entity: "a", Metric: "cpu", T: []int64{math.MinInt64, math.MinInt64 + 1, math.MaxInt64 - 1, math.MaxInt64}, V: []float64{1, 1, 1, 9}}}},
 		"samples out of order":             {AlertTime: now, Series: []cause.Series{{Entity: "a", Metric: "cpu", T: []int64{ms, ms - 50_000, ms + 5, ms - 9}, V: []float64{1, 2, 3, 4}}}},
 		"a cyclic graph":                   {AlertTime: now, Graph: []cause.Edge{{From: "a", To: "b"}, {From: "b", To: "a"}, {From: "a", To: "a"}, {From: "a", To: "a", Kind: cause.EdgeInstance}}},
 		"an entity that owns itself":       {AlertTime: now, Graph: []cause.Edge{{From: "a", To: "b", Kind: cause.EdgeOwns}, {From: "b", To: "a", Kind: cause.EdgeOwns}, {From: "a", To: "b", Kind: cause.EdgeHost}}},

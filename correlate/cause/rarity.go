@@ -3,6 +3,7 @@ package cause
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -224,20 +225,41 @@ func (v *view) alertEvidence(kind string, e int, alerts []*rareAlert, f alertFea
 		if b := v.c.Background; v.hasHistory() {
 			often = fmt.Sprintf("fired here in %d of %d incidents", b.Seen[AlertKey{r.Alert.entity(), r.Name, r.Direction}], b.Lists)
 		}
+		at := r.Time.UTC()
 		out = append(out, Evidence{
-			Kind: kind, For: true, Entity: v.names[e], Time: r.Time.UTC(), Query: alertQuery(r.Alert), Value: 1, Weight: r.weight,
+			Kind: kind, For: true, Entity: v.names[e], Time: at, From: at, To: at, Query: alertQuery(r.Alert), Value: 1, Weight: r.weight,
 			Text: fmt.Sprintf("%s %s on %s; it %s.", r.Name, r.Direction, v.names[e], often),
 		})
 	}
 	if f[1] > 0 {
-		out = append(out, Evidence{Kind: kind, For: true, Entity: v.names[e], Time: time.UnixMilli(v.start).UTC(), Value: f[1], Weight: f[1],
-			Text: fmt.Sprintf("Most replicas of %s show the same alerts.", v.names[e])})
+		out = append(out, v.groupEvidence(kind, e, v.members[e], alerts, f[1], "of the %d replicas of %s show such alerts."))
 	}
 	if f[3] > 0 && f[2] > 0 {
-		out = append(out, Evidence{Kind: kind, For: true, Entity: v.names[e], Time: time.UnixMilli(v.start).UTC(), Value: f[2], Weight: f[2],
-			Text: fmt.Sprintf("%d entities run on %s; the mean rarity of their alerts is %s.", len(v.guests[e]), v.names[e], number(f[2]))})
+		out = append(out, v.groupEvidence(kind, e, v.guests[e], alerts, f[2], "of the %d entities on %s show rare alerts."))
 	}
 	return out
+}
+
+// groupEvidence counts the members of a group that show rare alerts.
+func (v *view) groupEvidence(kind string, e int, group []int, alerts []*rareAlert, weight float64, text string) Evidence {
+	alerting := map[int]bool{}
+	var names []string
+	first := int64(math.MaxInt64)
+	for _, r := range alerts {
+		if r.weight > 0 && slices.Contains(group, r.entity) {
+			alerting[r.entity] = true
+			first = min(first, r.Time.UnixMilli())
+			if n := regexp.QuoteMeta(r.Name); !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	slices.Sort(names)
+	return Evidence{
+		Kind: kind, For: true, Entity: v.names[e], Time: msTime(first), Value: float64(len(alerting)), Weight: weight,
+		Query: fmt.Sprintf("ALERTS{alertname=~%q}", strings.Join(names, "|")),
+		Text:  fmt.Sprintf("%d "+text, len(alerting), len(group), v.names[e]),
+	}
 }
 
 // alertQuery is what shows the alert again: its expression, or its history in ALERTS.

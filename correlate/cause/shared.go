@@ -3,7 +3,6 @@ package cause
 import (
 	"fmt"
 	"slices"
-	"time"
 )
 
 // An attribute's value is the cause when this share of the entities that have it are anomalous, at
@@ -41,7 +40,7 @@ func sharedAttribute(v *view) finding {
 			have[name] = append(have[name], e)
 		}
 	}
-	why := map[int]string{}
+	why, matcher := map[int]string{}, map[int]string{}
 	for _, g := range list {
 		target, ok := v.index[g.value]
 		if !ok || !v.candidate[target] || len(g.members) < sharedLeast {
@@ -61,6 +60,7 @@ func sharedAttribute(v *view) finding {
 		others := len(have[g.name]) - len(g.members)
 		if in >= sharedLeast && others > 0 && float64(in) >= sharedShare*float64(len(g.members)) && float64(out) <= sharedOthers*float64(others) {
 			f.score[target] = float64(in)
+			matcher[target] = fmt.Sprintf("%s=%q", g.name, g.value)
 			why[target] = fmt.Sprintf("%d of %d entities with %s %s are anomalous, and %d of %d others.", in, len(g.members), g.name, g.value, out, others)
 		}
 	}
@@ -68,7 +68,8 @@ func sharedAttribute(v *view) finding {
 		if why[e] == "" {
 			return nil
 		}
-		return []Evidence{{Kind: f.kind, For: true, Entity: v.names[e], Time: time.UnixMilli(v.start).UTC(), Value: f.score[e], Weight: 2, Text: why[e]}}
+		return []Evidence{{Kind: f.kind, For: true, Entity: v.names[e], Time: msTime(v.start), Value: f.score[e], Weight: 2, Text: why[e],
+			Query: fmt.Sprintf("ALERTS{%s}", matcher[e])}}
 	}
 	if best, first, second := v.topTwo(f.score); best >= 0 && first > second {
 		f.decided, f.strength, f.margin = []int{best}, 2, 1

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 )
 
 // A span gap decides when the delay per call is this many usual calls long and explains this share
@@ -86,7 +85,7 @@ func spanGap(v *view) finding {
 		}
 		return []Evidence{{
 			Kind: f.kind, For: true, Entity: v.names[e], Query: "spans: client - server time of calls to " + v.names[e],
-			Time: time.UnixMilli(v.start).UTC(), Value: delay[e], Expected: ptr(0), Weight: f.score[e],
+			Time: msTime(v.start), Value: delay[e], Expected: ptr(0), Weight: f.score[e],
 			Text: fmt.Sprintf("Calls to %s lose about %s ms each between caller and callee; that explains %s of all lost time.", v.names[e], number(delay[e]), percent(share[e])),
 		}}
 	}
