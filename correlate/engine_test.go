@@ -393,3 +393,15 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		})
 	}
 }
+
+func TestDNSIsNamedThoughNobodyKnowsIt(t *testing.T) {
+	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: chain("a", "b", "c", "d", "e", "f", "g", "h"), Rules: noHold})
+	for i, s := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		at := time.Duration(10+i*3) * time.Second
+		e.Alerts(t0.Add(time.Minute), []*model.Alert{alert("DNSLookupFailures", s, at-5*time.Second), alert("HighErrorRate", s, at)})
+	}
+	e.Step(t0.Add(time.Minute))
+	got := live(e)
+	require.Len(t, got, 1)
+	require.Equal(t, "dns", got[0].Causes[0].Entity.Name)
+}

@@ -81,6 +81,7 @@ func (x *explainer) explain(items []*item, view *topology.View) *stretch {
 		it.vertex = s.world.settle(&it.rec.place, view)
 	}
 	s.world.settlePeers(items, view)
+	s.world.settleShared(items)
 	s.world.pairRoles()
 	for _, it := range items {
 		it.class = s.world.classAt(it.vertex, it.rec.place.class)

@@ -303,6 +303,22 @@ func (w *world) settlePeer(from, to int) {
 	}
 }
 
+// settleShared makes the cluster's DNS nameable where alerts speak of names that are not resolved and
+// the graph knows no name server.
+func (w *world) settleShared(items []*item) {
+	for n := range w.v {
+		if isShared(w.v[n].ent) {
+			return
+		}
+	}
+	for _, it := range items {
+		if it.rec.place.class == classDNS {
+			w.add(topology.Entity{Kind: topology.KindService, Cluster: it.rec.place.cluster, Name: "dns"}, levelService)
+			return
+		}
+	}
+}
+
 // roles are words by which members of a replicated store are told apart.
 var roles = map[string]bool{
 	"primary": true, "replica": true, "master": true, "slave": true, "leader": true, "follower": true, "standby": true, "secondary": true, "reader": true, "writer": true,
