@@ -66,7 +66,9 @@ type Period struct{ From, To time.Time }
 // Symptom is the series in which the incident was noticed.
 type Symptom struct{ Entity, Metric string }
 
-// Series is one series of an entity, or, with Peer set, of the calls from Entity to Peer.
+// Series is one series of an entity, or, with Peer set, of the calls from Entity to Peer. Counters
+// come as rates and histograms as means or quantiles; a mean whose name says so (`…:mean`, `…_avg`) lets
+// time be accounted for along calls, which quantiles do not.
 type Series struct {
 	Entity string
 	// Peer is the callee for series about calls, as client and server latency of a service graph.

@@ -93,7 +93,7 @@ func (v *view) addJumps(jump []float64, s *sample, from, grid int64, vote float6
 	lo, _ := slices.BinarySearch(s.T, from-searchBack.Milliseconds())
 	hi, _ := slices.BinarySearch(s.T, last+1)
 	t, x := s.T[lo:min(hi, len(s.V))], s.V[lo:min(hi, len(s.V))]
-	ref := make([]float64, 0, len(x)+len(s.BaseV))
+	ref := v.scratch[:0]
 	for _, y := range s.BaseV {
 		if finite(y) {
 			ref = append(ref, y)
@@ -106,6 +106,7 @@ func (v *view) addJumps(jump []float64, s *sample, from, grid int64, vote float6
 			}
 		}
 	}
+	v.scratch = ref
 	if len(ref) < 3 || len(x) < 3 {
 		return
 	}
@@ -113,7 +114,9 @@ func (v *view) addJumps(jump []float64, s *sample, from, grid int64, vote float6
 	mid := quantile(ref, .5)
 	spread := spreadOf(ref, mid*levelFloor(s.class.Kind))
 	sum, count := 0.0, 0.0
-	sums, counts := make([]float64, len(x)+1), make([]float64, len(x)+1)
+	v.near = slices.Grow(v.near[:0], 2*(len(x)+1))[:2*(len(x)+1)]
+	sums, counts := v.near[:len(x)+1], v.near[len(x)+1:]
+	sums[0], counts[0] = 0, 0
 	for i, y := range x {
 		if finite(y) {
 			sum += max(-maxJump, min(maxJump, (y-mid)/spread))

@@ -36,6 +36,8 @@ type view struct {
 	parents, members [][]int // instance edges: services of a replica; replicas of a service.
 	depth            []int   // Calls from the symptom; -1: not reached.
 
+	scratch, near []float64 // Reused by measure.
+
 	series   []*sample
 	own      [][]*sample // By entity, calls excluded.
 	peerings []*sample   // Series about calls,
@@ -230,6 +232,13 @@ func usualStep(series []Series) time.Duration {
 
 func (v *view) addSeries() {
 	v.own = make([][]*sample, len(v.names))
+	// One block for the samples of all series: each value is either normal or of the fault.
+	total := 0
+	for i := range v.c.Series {
+		s := &v.c.Series[i]
+		total += min(len(s.T), len(s.V)) + min(len(s.BaseT), len(s.BaseV))
+	}
+	values, times := make([]float64, 2*total), make([]int64, 2*total)
 	for i := range v.c.Series {
 		s := &v.c.Series[i]
 		ent, ok := v.index[s.Entity]
@@ -243,6 +252,11 @@ func (v *view) addSeries() {
 		if s.Kind != Unclassified {
 			x.class.Kind = s.Kind
 		}
+		n, m := len(s.T), len(s.T)+len(s.BaseT)
+		x.normal, values = values[:0:m], values[m:]
+		x.normalT, times = times[:0:m], times[m:]
+		x.fault, values = values[:0:n], values[n:]
+		x.faultT, times = times[:0:n], times[n:]
 		if s.Peer != "" {
 			x.peer = v.index[s.Peer]
 			v.peerings = append(v.peerings, x)
@@ -294,9 +308,9 @@ func (v *view) measure(s *sample) {
 		}
 	}
 	base := len(s.normal)
-	var near []float64
-	gap := max(time.Minute, min(2*time.Minute, 2*time.Minute-v.step)).Milliseconds()
-	if v.step >= time.Minute {
+	near := v.near[:0]
+	gap := guard.Milliseconds()
+	if v.step >= time.Minute { // Coarse samples: a longer gap would leave too few.
 		gap = time.Minute.Milliseconds()
 	}
 	for i, t := range s.T {
@@ -317,6 +331,7 @@ func (v *view) measure(s *sample) {
 			}
 		}
 	}
+	v.near = near
 	cut := len(s.normal)
 	for cut > base && s.normalT[cut-1] >= v.start-guard.Milliseconds() {
 		cut--
@@ -327,11 +342,15 @@ func (v *view) measure(s *sample) {
 	if len(s.normal) < 2 || len(s.fault) == 0 {
 		return
 	}
-	n := sorted(s.normal)
+	v.scratch = append(v.scratch[:0], s.normal...)
+	n := v.scratch
+	slices.Sort(n)
 	s.median = quantile(n, .5)
 	s.lower, s.upper = quantile(n, .025), quantile(n, .975)
 	s.spread = spreadOf(n, s.median*levelFloor(s.class.Kind))
-	f := sorted(s.fault)
+	v.scratch = append(v.scratch[:0], s.fault...)
+	f := v.scratch
+	slices.Sort(f)
 	s.mean = mean(s.fault)
 	if s.spread <= 0 {
 		return

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -179,16 +180,17 @@ func (r *report) byFault(all []answered) {
 	}
 }
 
-// rankCost is the median time of ranking one generated incident of 1 000 series, in milliseconds.
+// rankCost is the time of ranking one generated incident of 1 000 series, in milliseconds: the fastest
+// of several runs, as others use the machine too.
 func rankCost() float64 {
 	c := generated()
-	best := []float64{}
-	for range 15 {
+	best := time.Duration(math.MaxInt64)
+	for range 25 {
 		t := time.Now()
 		cause.Rank(c, cause.Options{})
-		best = append(best, float64(time.Since(t).Microseconds())/1000)
+		best = min(best, time.Since(t))
 	}
-	return median(best)
+	return float64(best.Microseconds()) / 1000
 }
 
 // generated is an incident of 200 entities with five series of 60 samples each.
