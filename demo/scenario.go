@@ -22,7 +22,7 @@ const (
 	settle          = 75 * time.Second // The windows of the rules and baselines hold live samples only.
 	stormPatience   = 150 * time.Second
 	pagePatience    = 60 * time.Second
-	causePatience   = 90 * time.Second
+	causePatience   = 60 * time.Second
 	actionPatience  = 60 * time.Second
 	resolvePatience = 200 * time.Second
 	// storm is how many alerts the default fault must raise.
@@ -304,32 +304,36 @@ func (p *scenario) act(ctx context.Context) error {
 	}
 	t := p.stack.Tidemark
 	var proposal stack.Proposal
-	find := func(ctx context.Context) (bool, error) {
-		list, err := t.Proposals(ctx)
-		for _, pr := range list {
-			if pr.Incident.ID == p.incident.ID {
-				proposal = pr
-				return true, nil
+	find := func(ok func(stack.Proposal) bool) func(context.Context) (bool, error) {
+		return func(ctx context.Context) (bool, error) {
+			list, err := t.Proposals(ctx)
+			if i := slices.IndexFunc(list, ok); i >= 0 {
+				proposal = list[i]
+				return true, err
 			}
+			return false, err
 		}
-		return false, err
 	}
-	if err := until(ctx, actionPatience, "a runbook is suggested", find); err != nil {
+	err := until(ctx, actionPatience, "a runbook is suggested", find(func(pr stack.Proposal) bool {
+		return pr.Incident.ID == p.incident.ID && pr.State == "suggested"
+	}))
+	if err != nil {
 		return err
 	}
 	p.say("Runbook %q is suggested. $ tidetool runbook approve %s", proposal.Runbook, proposal.ID)
 	if err := t.Approve(ctx, proposal.ID); err != nil {
 		return err
 	}
-	err := until(ctx, actionPatience, "the runbook is called", func(context.Context) (bool, error) {
+	err = until(ctx, actionPatience, "the runbook is called", func(context.Context) (bool, error) {
 		return p.stack.FailOver.Effects() > 0, nil
 	})
 	if err != nil {
 		return err
 	}
-	p.say("The endpoint checked the signature and failed over to the replica.")
+	p.say("The endpoint checked the signature. The replica takes over, the primary gets a new disk and comes back.")
+	same := find(func(pr stack.Proposal) bool { return pr.ID == proposal.ID })
 	err = until(ctx, resolvePatience, "the recovery is verified", func(ctx context.Context) (bool, error) {
-		_, err := find(ctx)
+		_, err := same(ctx)
 		if slices.Contains([]string{"failed", "expired", "rejected"}, proposal.State) {
 			return false, fmt.Errorf("the runbook ended %s: %s", proposal.State, proposal.Reason)
 		}

@@ -66,8 +66,9 @@ func TestLiveAndBacktestAreTheSameRowForRow(t *testing.T) {
 		l, ok := tested[p.Time().Unix()]
 		require.True(t, ok, "%s has no row in the backtest", p.Time())
 		require.Equal(t, l[1], strconv.FormatFloat(*p.Value, 'g', -1, 64), "value at %s", p.Time())
-		require.Equal(t, l[3:6], []string{short(p.Expected), short(p.Lower), short(p.Upper)}, "band at %s", p.Time())
+		require.Equal(t, l[3:7], []string{short(p.Expected), short(p.Lower), short(p.Upper), short(p.Score)}, "band and score at %s", p.Time())
 	}
+	require.NotNil(t, live[len(live)-1].Upper, "there is a band to compare")
 }
 
 // short writes a number as tidetool backtest does; nothing when there is none.

@@ -60,18 +60,18 @@ type serviceSpec struct {
 
 // services is the shop from the edge to the disks.
 var services = []serviceSpec{
-	{LB, "lb", []string{"node-1"}, 0.002, "3.0.2"},
+	{LB, "lb", []string{"node-1"}, 0.004, "3.0.2"},
 	{Web, "web", []string{
 		"node-1", "node-1", "node-1", "node-2", "node-2", "node-2",
 		"node-3", "node-3", "node-3", "node-4", "node-4", "node-4",
-	}, 0.030, "5.12.1"},
-	{Catalog, "api", []string{"node-3"}, 0.025, "2.4.0"},
-	{Users, "api", []string{"node-2"}, 0.020, "1.9.3"},
-	{Orders, "api", []string{"node-4"}, 0.030, "2.7.0"},
-	{Cart, "cart", []string{"node-3"}, 0.015, "1.3.0"},
-	{Payment, "payment", []string{"node-4"}, 0.040, "4.1.0"},
-	{DBPrimary, "database", []string{DBPrimary}, 0.008, "15.6"},
-	{DBReplica, "database", []string{DBReplica}, 0.008, "15.6"},
+	}, 0.060, "5.12.1"},
+	{Catalog, "api", []string{"node-3"}, 0.050, "2.4.0"},
+	{Users, "api", []string{"node-2"}, 0.040, "1.9.3"},
+	{Orders, "api", []string{"node-4"}, 0.060, "2.7.0"},
+	{Cart, "cart", []string{"node-3"}, 0.030, "1.3.0"},
+	{Payment, "payment", []string{"node-4"}, 0.080, "4.1.0"},
+	{DBPrimary, "database", []string{DBPrimary}, 0.020, "15.6"},
+	{DBReplica, "database", []string{DBReplica}, 0.020, "15.6"},
 }
 
 // nodes are the machines. The databases have machines of their own, named like them.
@@ -171,7 +171,7 @@ const (
 	// idleCPU is what a node burns without requests, and cpuShare is how much of a request's own work
 	// is CPU time (the rest is waiting). Nodes have one CPU, to keep the series few.
 	idleCPU  = 0.04
-	cpuShare = 0.35
+	cpuShare = 0.18
 	// ioWait is how much of a busy disk shows as iowait of the node's CPU.
 	ioWait = 0.5
 	// diskDevice is the disk of every database node.

@@ -9,7 +9,7 @@ import (
 )
 
 // maxWait is how long a request may have to wait for the disk before the database turns it away.
-const maxWait = 900 * time.Millisecond
+const maxWait = 1400 * time.Millisecond
 
 // disk is one queue with one server: an I/O starts when the one before is done. Safe for
 // concurrent use.

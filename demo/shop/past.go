@@ -220,7 +220,7 @@ func (p *Past) Step(t time.Time, dt time.Duration) []float64 {
 	}
 	p.last = t
 	p.stepWeather(seconds)
-	l := steady(p.rhythm.Rate(t, false), p.overhead*math.Exp(0.5*p.weather), math.Exp(0.06*p.weather))
+	l := steady(p.rhythm.Rate(t, false), p.overhead*math.Exp(0.5*p.weather), math.Exp(0.1*p.weather))
 	for i := range p.instances {
 		p.stepInstance(&p.instances[i], l, seconds)
 	}

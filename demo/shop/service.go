@@ -102,11 +102,11 @@ func (in *instance) answer(r *http.Request) int {
 
 // Limits a client sets on its calls.
 const (
-	pageTimeout    = 5 * time.Second
-	backendTimeout = 3 * time.Second
-	apiTimeout     = 2500 * time.Millisecond
-	peerTimeout    = 2 * time.Second
-	dbTimeout      = time.Second
+	pageTimeout    = 6 * time.Second
+	backendTimeout = 4 * time.Second
+	apiTimeout     = 3500 * time.Millisecond
+	peerTimeout    = 2500 * time.Millisecond
+	dbTimeout      = 1600 * time.Millisecond
 )
 
 // calls makes the calls that a page needs, one after the other, and stops at the first that fails.

@@ -43,7 +43,7 @@ type Shop struct {
 	servers    []*http.Server
 	wg         sync.WaitGroup
 	sunday     atomic.Bool
-	failedOver atomic.Bool
+	failedOver atomic.Int64 // Time of the last fail-over, Unix nanoseconds; 0 is never.
 }
 
 // New starts all services on free loopback ports; started is the moment since which the processes
@@ -211,9 +211,9 @@ func (s *Shop) callBackend(ctx context.Context, path string) error {
 }
 
 // route resolves a service to its name and address: through the network link where there is one,
-// and to the replica after a fail-over.
+// and to the replica during a fail-over.
 func (s *Shop) route(client, server string) (name, addr string) {
-	if server == DBPrimary && s.failedOver.Load() {
+	if server == DBPrimary && s.onReplica() {
 		server = DBReplica
 	}
 	if client == Orders && server == Payment {
@@ -224,7 +224,7 @@ func (s *Shop) route(client, server string) (name, addr string) {
 
 // replicate moves the replica one second on: behind a primary that cannot write, the lag grows.
 func (s *Shop) replicate() {
-	if s.machines[DBPrimary].disk.isSlow() && !s.failedOver.Load() {
+	if s.machines[DBPrimary].disk.isSlow() {
 		s.lag.Add(0.9)
 		return
 	}
@@ -232,15 +232,21 @@ func (s *Shop) replicate() {
 	s.lag.Set(replicationLag(busy) * (1 + 0.1*rand.NormFloat64()))
 }
 
-// FailOver makes the replica the primary: all queries go there, and the old primary's disk is
-// taken out of service.
+// failBack is how long the old primary needs with a new disk until it is the primary again.
+const failBack = 10 * time.Second
+
+// FailOver lets the replica take all queries at once and gives the old primary a new disk; when it
+// has caught up, it is the primary again.
 func (s *Shop) FailOver() {
-	s.failedOver.Store(true)
 	s.machines[DBPrimary].disk.setSlow(1)
+	s.failedOver.Store(time.Now().UnixNano())
 }
 
-// FailedOver says whether the replica has taken over.
-func (s *Shop) FailedOver() bool { return s.failedOver.Load() }
+// onReplica says whether the replica stands in for the primary.
+func (s *Shop) onReplica() bool {
+	at := s.failedOver.Load()
+	return at != 0 && time.Since(time.Unix(0, at)) < failBack
+}
 
 // Close stops every service.
 func (s *Shop) Close() error {

@@ -119,9 +119,11 @@ func (w writer) editTidemark(c map[string]any, runbookURL string) {
 		"verify": map[string]any{"for": "30s", "timeout": "5m"},
 	}}
 	c["roles"] = []any{map[string]any{"name": "demo", "token_file": "approve.token", "role": "approve"}}
+	// No trace shows replication: the replica calls the primary for its log.
+	c["topology"].(map[string]any)["edges"] = []any{map[string]any{"from": "db-replica", "to": "db-primary", "kind": "call"}}
 	// Faster than the defaults, as the scrapes are.
 	discover := c["discover"].(map[string]any)
-	discover["interval"], discover["rate_window"] = "15s", "1m"
+	discover["interval"], discover["rate_window"] = "30s", "1m"
 	// The default waits five minutes for flapping alerts before it calls an incident over.
 	c["correlate"].(map[string]any)["resolve_after"] = "20s"
 	if w.edit != nil {

@@ -196,10 +196,10 @@ func (t *Tidemark) AuditVerify(ctx context.Context) (string, error) {
 // ConfigFile is the path of its configuration.
 func (t *Tidemark) ConfigFile() string { return t.config }
 
-// Point is one sample of a watched series with its band; what is no number is nil.
+// Point is one sample of a watched series with its band and score; what is no number is nil.
 type Point struct {
-	T                             int64 // Milliseconds since the epoch.
-	Value, Expected, Lower, Upper *float64
+	T                                    int64 // Milliseconds since the epoch.
+	Value, Expected, Lower, Upper, Score *float64
 }
 
 // Time is when the sample was taken.
