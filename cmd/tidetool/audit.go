@@ -78,8 +78,10 @@ func (c *client) auditReport(ctx context.Context, file string, known []audit.Hea
 	case err != nil:
 		return report, errors.New("tidemark did not send the head of its log: the answer was cut")
 	case head != report.Head:
-		report.Problems = append(report.Problems, audit.Problem{Line: report.Records + 1,
-			What: fmt.Sprintf("tidemark says that the log ends at %s", head)})
+		report.Problems = append(report.Problems, audit.Problem{
+			Line: report.Records + 1,
+			What: fmt.Sprintf("tidemark says that the log ends at %s", head),
+		})
 	}
 	return report, nil
 }

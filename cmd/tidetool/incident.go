@@ -150,9 +150,16 @@ func (c *client) showIncident(ctx context.Context, s streams, id, _ string) erro
 func (c *client) printIncident(w io.Writer, i incident) {
 	fmt.Fprintf(w, "%s\n%s\n\n", clean(i.Title), clean(i.Summary))
 	for _, line := range [][2]string{
-		{"incident", i.ID}, {"state", i.State}, {"severity", i.Severity}, {"start", stamp(i.Start)}, {"end", stamp(i.End)},
-		{"revision", fmt.Sprint(i.Revision)}, {"alerts", fmt.Sprint(len(i.Alerts))}, {"affected", i.affected()},
-		{"action", i.Action}, {"runbook", i.RunbookURL},
+		{"incident", i.ID},
+		{"state", i.State},
+		{"severity", i.Severity},
+		{"start", stamp(i.Start)},
+		{"end", stamp(i.End)},
+		{"revision", fmt.Sprint(i.Revision)},
+		{"alerts", fmt.Sprint(len(i.Alerts))},
+		{"affected", i.affected()},
+		{"action", i.Action},
+		{"runbook", i.RunbookURL},
 	} {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], orDash(line[1]))
 	}

@@ -119,10 +119,22 @@ func (c *client) proposal(ctx context.Context, s streams, method, id, verb strin
 func printProposal(out io.Writer, p runbook.Proposal) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"proposal", p.ID}, {"runbook", p.Runbook + " (mode " + string(p.Mode) + ")"}, {"incident", p.Incident.ID},
-		{"cause", p.Incident.Cause}, {"resource", p.Incident.Resource}, {"state", string(p.State)}, {"verdict", string(p.Verdict)},
-		{"detail", detail(p)}, {"suggested", stamp(p.SuggestedAt)}, {"approved", stamp(p.ApprovedAt)}, {"by", p.ApprovedBy},
-		{"called", stamp(p.CalledAt)}, {"attempts", fmt.Sprint(p.Attempts)}, {"ended", stamp(p.EndedAt)}, {"key", p.Key}, {"body", string(p.Body)},
+		{"proposal", p.ID},
+		{"runbook", p.Runbook + " (mode " + string(p.Mode) + ")"},
+		{"incident", p.Incident.ID},
+		{"cause", p.Incident.Cause},
+		{"resource", p.Incident.Resource},
+		{"state", string(p.State)},
+		{"verdict", string(p.Verdict)},
+		{"detail", detail(p)},
+		{"suggested", stamp(p.SuggestedAt)},
+		{"approved", stamp(p.ApprovedAt)},
+		{"by", p.ApprovedBy},
+		{"called", stamp(p.CalledAt)},
+		{"attempts", fmt.Sprint(p.Attempts)},
+		{"ended", stamp(p.EndedAt)},
+		{"key", p.Key},
+		{"body", string(p.Body)},
 	} {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], orDash(line[1]))
 	}

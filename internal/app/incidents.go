@@ -271,6 +271,10 @@ func (i *incidents) handle(ctx context.Context, now time.Time, ev correlate.Even
 	case correlate.EventResolved:
 		i.logger.Info("Incident ended", "incident", inc.ID, "alerts", len(inc.Alerts))
 	}
+	// Kept before it is told: after a crash an incident that people know is the same one.
+	if err := i.keep(ctx, &inc); err != nil {
+		i.logger.Error("Keeping an incident failed; it stays in memory", "incident", inc.ID, "err", err)
+	}
 	if ev.Type == correlate.EventResolved {
 		i.s.notifier.Resolve(inc.ID)
 	} else {
@@ -283,9 +287,21 @@ func (i *incidents) handle(ctx context.Context, now time.Time, ev correlate.Even
 	if err := i.s.app.memory.Remember(inc); err != nil {
 		i.logger.Error("Remembering an incident failed", "incident", inc.ID, "err", err)
 	}
-	if err := i.keep(ctx, &inc); err != nil {
-		i.logger.Error("Keeping an incident failed; it stays in memory", "incident", inc.ID, "err", err)
+	if ev.Type != correlate.EventUpdated {
+		if err := i.keepPosts(ctx); err != nil {
+			i.logger.Error("Keeping what was posted failed", "incident", inc.ID, "err", err)
+		}
 	}
+}
+
+// keepPosts stores what Alertmanager was told: an incident must be posted with the same labels and
+// revision after a crash.
+func (i *incidents) keepPosts(ctx context.Context) error {
+	posts, err := json.Marshal(i.s.notifier.State())
+	if err != nil {
+		return err
+	}
+	return i.s.app.store.Put(ctx, state.Meta, keyPosts, posts)
 }
 
 func (i *incidents) keep(ctx context.Context, inc *correlate.Incident) error {

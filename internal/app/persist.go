@@ -84,17 +84,22 @@ func (s *session) loadIncidents() error {
 			s.logger.Error("Part of the checkpoint can't be used and is left out", "part", part.key, "err", err)
 		}
 	}
-	return a.store.Each(state.Incidents, func(key string, value []byte) error {
+	var told []correlate.Incident
+	err := a.store.Each(state.Incidents, func(key string, value []byte) error {
 		var inc correlate.Incident
 		if err := json.Unmarshal(value, &inc); err != nil {
 			s.logger.Warn("A kept incident can't be read", "incident", key, "err", err)
 			return nil
 		}
+		told = append(told, inc)
 		s.incidents.mu.Lock()
 		s.incidents.removed[key] = inc
 		s.incidents.mu.Unlock()
 		return nil
 	})
+	// The checkpoint may be a minute old; what was told since then keeps its identity.
+	s.incidents.engine.Adopt(a.now(), told)
+	return err
 }
 
 // replay feeds the messages that came after the last checkpoint to the session, as they were

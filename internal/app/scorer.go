@@ -159,7 +159,9 @@ func (s *scorer) Run(ctx context.Context) error {
 		s.tick(ctx)
 		if s.now().After(lookAgain) {
 			lookAgain = s.now().Add(discoverInterval)
-			s.update(ctx)
+			if err := s.update(ctx); err != nil && ctx.Err() == nil {
+				s.logger.Warn("Looking for new things to watch failed, the old ones stay", "err", err)
+			}
 		}
 	}
 }

@@ -150,7 +150,9 @@ func (s *session) start(ctx context.Context) {
 			return err
 		}),
 		s.until("alert history", s.readAlertHistory),
-		s.every(saveInterval, "save", func(ctx context.Context) error { return s.app.checkpoint(ctx, s) }),
+		s.every(saveInterval, "save", func(ctx context.Context) error {
+			return errors.Join(s.app.checkpoint(ctx, s), s.app.forgetOld(ctx, s))
+		}),
 		s.every(baselineInterval, "save baselines", func(context.Context) error { return s.saveBaselines() }),
 		s.remoteWrite,
 	} {

@@ -38,7 +38,7 @@ func TestWrongFilesSayLineAndWhatWouldBeRight(t *testing.T) {
 			head + "watches:\n  - {name: x, expr: up}\n  - {name: x, expr: up}\n",
 			`5: watches[1]: the name "x" is taken by watches[0]: names must differ`,
 		},
-		"unknown preset":           {head + "discover:\n  presets: [redd]\n", `4: discover: presets: there is no preset "redd": there are red, node, kubernetes, servicegraph`},
+		"unknown preset": {head + "discover:\n  presets: [redd]\n", `4: discover: presets: there is no preset "redd": there are red, node, kubernetes, servicegraph`},
 		"runbook without matchers": {
 			head + "runbooks:\n  - {name: restart, url: \"https://runbooks.example/restart\"}\n",
 			"4: runbooks[0] (restart): matchers: none, want at least one such as 'cause_kind=\"disk\"'",

@@ -144,7 +144,7 @@ func TestEndpointsThatMisbehave(t *testing.T) {
 				if err != nil {
 					return
 				}
-				defer conn.Close()
+				defer func() { _ = conn.Close() }()
 				for err == nil {
 					_, err = conn.Write([]byte("X-Header: " + strings.Repeat("x", 1000) + "\r\n"))
 				}

@@ -111,12 +111,16 @@ func TestFilesLieBesideTheConfiguration(t *testing.T) {
 }
 
 func TestMatchLabels(t *testing.T) {
-	i := runbook.Incident{ID: "i-1", Severity: "critical", Cause: "c", CauseKind: "disk", Resource: "db-0",
+	i := runbook.Incident{
+		ID: "i-1", Severity: "critical", Cause: "c", CauseKind: "disk", Resource: "db-0",
 		// Anybody can send an alert with these labels; they must not select a runbook.
 		Labels:     model.LabelSet{"cluster": "eu", "cause_kind": "deploy", "resource": "other", "incident": "x", "severity": "none", "cause": "y", "alertname": "Forged"},
-		Alertnames: []string{"A"}}
-	require.Equal(t, model.LabelSet{"alertname": "A", "cluster": "eu", "incident": "i-1", "severity": "critical", "cause": "c",
-		"cause_kind": "disk", "resource": "db-0"}, i.MatchLabels())
+		Alertnames: []string{"A"},
+	}
+	require.Equal(t, model.LabelSet{
+		"alertname": "A", "cluster": "eu", "incident": "i-1", "severity": "critical", "cause": "c",
+		"cause_kind": "disk", "resource": "db-0",
+	}, i.MatchLabels())
 	i.Alertnames = []string{"A", "B"}
 	require.NotContains(t, i.MatchLabels(), model.LabelName("alertname"), "there is none when there are two")
 }
@@ -148,8 +152,10 @@ func TestBodyValuesAreData(t *testing.T) {
 	require.NoError(t, err)
 	var got map[string]any
 	require.NoError(t, json.Unmarshal(body, &got))
-	require.Equal(t, map[string]any{"text": i.Summary, "none": "", "n": "2",
-		"deep": map[string]any{"list": []any{"{{ .ID }}", 1.0, true, nil, 2.5}}}, got)
+	require.Equal(t, map[string]any{
+		"text": i.Summary, "none": "", "n": "2",
+		"deep": map[string]any{"list": []any{"{{ .ID }}", 1.0, true, nil, 2.5}},
+	}, got)
 
 	i.Summary = strings.Repeat("x", 4097)
 	_, err = runbook.Render(cfg, i)

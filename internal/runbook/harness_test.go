@@ -301,8 +301,10 @@ func incident() runbook.Incident {
 func inBubble(t *testing.T, cfg string, fn func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, mem: newMemory(), base: &baseline{}, net: newPipes(), cfg: config(t, cfg),
-			end: &endpoint{effects: map[string]int{}}}
+		r := &rig{
+			t: t, mem: newMemory(), base: &baseline{}, net: newPipes(), cfg: config(t, cfg),
+			end: &endpoint{effects: map[string]int{}},
+		}
 		r.srv = &http.Server{Handler: r.end, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 		served := make(chan struct{})
 		go func() { defer close(served); _ = r.srv.Serve(r.net) }()

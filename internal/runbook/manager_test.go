@@ -143,8 +143,10 @@ func TestApprovalIsRefused(t *testing.T) {
 	}{
 		"without a name":         {failover, nil, "", "an approval needs a name"},
 		"of a suggested runbook": {failover + "  roles: [admin]\n", nil, "ann", "you may not approve this runbook"},
-		"of a runbook that is only suggested": {`[{name: a, matchers: ['cause_kind="disk"'], url: "http://x.example"}]`, nil, "ann",
-			`runbook "a" has mode suggest, Tidemark does not call it`},
+		"of a runbook that is only suggested": {
+			`[{name: a, matchers: ['cause_kind="disk"'], url: "http://x.example"}]`, nil, "ann",
+			`runbook "a" has mode suggest, Tidemark does not call it`,
+		},
 		"while paused": {failover, func(r *rig, _ string) { require.NoError(r.t, r.m.Pause(r.t.Context(), "bob", "x")) }, "ann", "actions are paused"},
 		"on stale data": {failover, func(r *rig, _ string) {
 			i := incident()
@@ -164,8 +166,10 @@ func TestApprovalIsRefused(t *testing.T) {
 			_, err := r.m.Reject(r.t.Context(), id, "bob")
 			require.NoError(r.t, err)
 		}, "ann", "is rejected"},
-		"of a body that misses a label": {`[{name: a, mode: approve, matchers: ['cause_kind="disk"'], url: "http://x.example", body: {x: "{{ .Labels.rack }}"}}]`,
-			nil, "ann", `nothing sound to send: body.x`},
+		"of a body that misses a label": {
+			`[{name: a, mode: approve, matchers: ['cause_kind="disk"'], url: "http://x.example", body: {x: "{{ .Labels.rack }}"}}]`,
+			nil, "ann", `nothing sound to send: body.x`,
+		},
 		"when the runbook was changed": {failover, func(r *rig, _ string) {
 			require.NoError(r.t, r.m.ApplyConfig(config(r.t, failover+"  method: PUT\n")))
 		}, "ann", "was changed after it was suggested"},

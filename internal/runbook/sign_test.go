@@ -49,20 +49,34 @@ func TestEndpointsCanVerify(t *testing.T) {
 		"301 s old":                       {keys: keyA, verify: keyA, age: 301 * time.Second, want: standardwebhooks.ErrMessageTooOld},
 		"301 s ahead":                     {keys: keyA, verify: keyA, age: -301 * time.Second, want: standardwebhooks.ErrMessageTooNew},
 		"another key":                     {keys: keyA, verify: keyB, want: standardwebhooks.ErrNoMatchingSignature},
-		"body altered": {keys: keyA, verify: keyA, want: standardwebhooks.ErrNoMatchingSignature,
-			change: func(_ http.Header, body *string) { *body = strings.Replace(*body, "db-0", "db-1", 1) }},
-		"body made longer": {keys: keyA, verify: keyA, want: standardwebhooks.ErrNoMatchingSignature,
-			change: func(_ http.Header, body *string) { *body += " " }},
-		"identifier of another message": {keys: keyA, verify: keyA, want: standardwebhooks.ErrNoMatchingSignature,
-			change: func(h http.Header, _ *string) { h.Set("webhook-id", "other") }},
-		"time altered": {keys: keyA, verify: keyA, want: standardwebhooks.ErrNoMatchingSignature,
-			change: func(h http.Header, _ *string) { h.Set("webhook-timestamp", "946684801") }},
-		"no signature": {keys: keyA, verify: keyA, want: standardwebhooks.ErrRequiredHeaders,
-			change: func(h http.Header, _ *string) { h.Del("webhook-signature") }},
-		"no time": {keys: keyA, verify: keyA, want: standardwebhooks.ErrRequiredHeaders,
-			change: func(h http.Header, _ *string) { h.Del("webhook-timestamp") }},
-		"no identifier": {keys: keyA, verify: keyA, want: standardwebhooks.ErrRequiredHeaders,
-			change: func(h http.Header, _ *string) { h.Del("webhook-id") }},
+		"body altered": {
+			keys: keyA, verify: keyA, want: standardwebhooks.ErrNoMatchingSignature,
+			change: func(_ http.Header, body *string) { *body = strings.Replace(*body, "db-0", "db-1", 1) },
+		},
+		"body made longer": {
+			keys: keyA, verify: keyA, want: standardwebhooks.ErrNoMatchingSignature,
+			change: func(_ http.Header, body *string) { *body += " " },
+		},
+		"identifier of another message": {
+			keys: keyA, verify: keyA, want: standardwebhooks.ErrNoMatchingSignature,
+			change: func(h http.Header, _ *string) { h.Set("webhook-id", "other") },
+		},
+		"time altered": {
+			keys: keyA, verify: keyA, want: standardwebhooks.ErrNoMatchingSignature,
+			change: func(h http.Header, _ *string) { h.Set("webhook-timestamp", "946684801") },
+		},
+		"no signature": {
+			keys: keyA, verify: keyA, want: standardwebhooks.ErrRequiredHeaders,
+			change: func(h http.Header, _ *string) { h.Del("webhook-signature") },
+		},
+		"no time": {
+			keys: keyA, verify: keyA, want: standardwebhooks.ErrRequiredHeaders,
+			change: func(h http.Header, _ *string) { h.Del("webhook-timestamp") },
+		},
+		"no identifier": {
+			keys: keyA, verify: keyA, want: standardwebhooks.ErrRequiredHeaders,
+			change: func(h http.Header, _ *string) { h.Del("webhook-id") },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // The library asks the clock.

@@ -26,8 +26,10 @@ func filled(t *testing.T, n int) (string, []byte) {
 	l, _, err := audit.Open(path, clock())
 	require.NoError(t, err)
 	for i := range n {
-		_, err := l.Append(audit.Event{Action: "approved", Actor: "ann", Runbook: "failover", Incident: "i-1",
-			Proposal: fmt.Sprintf("p-%d", i), Detail: map[string]string{"body": `{"x":"<&é\u2028"}`, "state": "approved"}})
+		_, err := l.Append(audit.Event{
+			Action: "approved", Actor: "ann", Runbook: "failover", Incident: "i-1",
+			Proposal: fmt.Sprintf("p-%d", i), Detail: map[string]string{"body": `{"x":"<&é\u2028"}`, "state": "approved"},
+		})
 		require.NoError(t, err)
 	}
 	require.NoError(t, l.Close())
@@ -223,7 +225,7 @@ func FuzzVerify(f *testing.F) {
 		require.NoError(t, err)
 		// What verifies is what the log would write: sound bytes can only be whole sound records.
 		if rep.OK() {
-			require.EqualValues(t, bytes.Count(in, []byte("\n")), rep.Records)
+			require.Equal(t, bytes.Count(in, []byte("\n")), int(rep.Records))
 		}
 	})
 }
