@@ -49,6 +49,7 @@ var commands = []func(app *kingpin.Application) map[string]runFunc{
 	topologyCommand,
 	checkCommand,
 	verifyCommand,
+	replayCommand,
 }
 
 func main() {

@@ -24,6 +24,7 @@ var ladder = []struct {
 	{"browser/", 5}, // Serves the real pages with made-up incidents to a real browser.
 	{"internal/benchmarks", 5},
 	{"internal/app", 4},
+	{"internal/replay", 4}, // The past through the rooms, as the live process drives them.
 	{"internal/config", 3},
 	{"internal/web", 3}, // The pages show what the rooms hold.
 	{"", 1},             // Rooms: they import nothing of ours but what lies below them.
