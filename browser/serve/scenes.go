@@ -55,12 +55,15 @@ func usual(now time.Time) correlate.Incident {
 		Action: "Look at what fills the disk of payments-db before failing over.", RunbookURL: "https://runbooks.example/payments-db",
 		Changes: []correlate.Change{{Time: at(-1), Entity: entity("payments-db"), Kind: "deploy", Text: "StatefulSet payments-db revision 41 → 42 (Argo CD app payments)", Source: "kube-state-metrics"}},
 		Path: []correlate.Hop{
-			{Entity: entity("payments-db"), State: "DiskIOSaturated"}, {Entity: entity("payments"), State: "HighErrorRate (4) and SlowRequests"},
-			{Entity: entity("checkout"), State: "HighErrorRate (6)"}, {Entity: entity("web"), State: "ProbeFailing (12)"},
+			{Entity: entity("payments-db"), State: "DiskIOSaturated"},
+			{Entity: entity("payments"), State: "HighErrorRate (4) and SlowRequests"},
+			{Entity: entity("checkout"), State: "HighErrorRate (6)"},
+			{Entity: entity("web"), State: "ProbeFailing (12)"},
 		},
 		Affected: []correlate.Count{
 			{Noun: "web servers", N: 12, Names: []string{"web-0", "web-1", "web-2", "web-3", "web-4", "web-5", "web-6", "web-7", "web-8", "web-9", "web-10", "web-11"}},
-			{Noun: "services", N: 3, Names: []string{"checkout", "payments", "web"}}, {Noun: "database", N: 1, Names: []string{"payments-db"}},
+			{Noun: "services", N: 3, Names: []string{"checkout", "payments", "web"}},
+			{Noun: "database", N: 1, Names: []string{"payments-db"}},
 		},
 		Causes: []correlate.Cause{
 			{
@@ -217,10 +220,27 @@ func drawn(now time.Time, watch, labels string, level, high float64, minutes int
 // shop is a topology of twenty services, and one edge whose names mean harm.
 func shop(now time.Time) []web.Edge {
 	calls := [][2]string{
-		{"web", "checkout"}, {"web", "catalog"}, {"web", "search"}, {"web", "account"}, {"mobile", "checkout"}, {"mobile", "catalog"},
-		{"checkout", "payments"}, {"checkout", "cart"}, {"checkout", "shipping"}, {"checkout", "mail"}, {"payments", "payments-db"}, {"payments", "fraud"},
-		{"cart", "cart-cache"}, {"catalog", "catalog-db"}, {"catalog", "images"}, {"search", "search-index"}, {"account", "account-db"},
-		{"account", "sessions"}, {"shipping", "shipping-db"}, {"fraud", "payments-db"}, {"mail", "queue"},
+		{"web", "checkout"},
+		{"web", "catalog"},
+		{"web", "search"},
+		{"web", "account"},
+		{"mobile", "checkout"},
+		{"mobile", "catalog"},
+		{"checkout", "payments"},
+		{"checkout", "cart"},
+		{"checkout", "shipping"},
+		{"checkout", "mail"},
+		{"payments", "payments-db"},
+		{"payments", "fraud"},
+		{"cart", "cart-cache"},
+		{"catalog", "catalog-db"},
+		{"catalog", "images"},
+		{"search", "search-index"},
+		{"account", "account-db"},
+		{"account", "sessions"},
+		{"shipping", "shipping-db"},
+		{"fraud", "payments-db"},
+		{"mail", "queue"},
 	}
 	edges := make([]web.Edge, 0, len(calls)+2)
 	for i, c := range calls {

@@ -20,7 +20,7 @@ type Span struct{ From, To int64 }
 
 const (
 	chartWidth, chartHeight = 1000.0, 240.0
-	marginLeft, marginRight = 64.0, 10.0
+	marginLeft, marginRight = 92.0, 10.0
 	marginTop, marginBottom = 10.0, 24.0
 )
 
@@ -96,7 +96,7 @@ func axes(b *strings.Builder, sc scale) {
 		v := sc.lo + (sc.hi-sc.lo)*float64(i)/2
 		y := sc.y(v)
 		fmt.Fprintf(b, `<line class="lane" x1="%g" y1="%.1f" x2="%g" y2="%.1f"/><text x="%g" y="%.1f" text-anchor="end">%s</text>`,
-			marginLeft, y, chartWidth-marginRight, y, marginLeft-6, y+4, Number(v))
+			marginLeft, y, chartWidth-marginRight, y, marginLeft-6, y+4, axisNumber(v))
 	}
 	layout := "15:04"
 	if sc.t1-sc.t0 > 36*time.Hour.Milliseconds() {
@@ -152,6 +152,18 @@ func line(points []Point, sc scale, value func(Point) float64, style string) str
 	}
 	b.WriteString(`"/>`)
 	return b.String()
+}
+
+// axisNumber is v as short as an axis needs it: three significant digits.
+func axisNumber(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	digits := math.Pow(10, 2-math.Floor(math.Log10(math.Abs(v))))
+	if math.IsInf(digits, 0) || digits == 0 {
+		return Number(v)
+	}
+	return Number(math.Round(v*digits) / digits)
 }
 
 // Number writes v as people read it: four significant digits and a metric prefix.

@@ -28,6 +28,9 @@ type seriesDetailView struct {
 	Chart, Profile template.HTML
 }
 
+// rowsBeside is how many other series stand below the page of one.
+const rowsBeside = 25
+
 type seriesPage struct {
 	Query         string
 	OnlyAnomalous bool
@@ -49,7 +52,11 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 			Profile: profileChart(d.Profile),
 		}
 	}
-	rows, total := u.Data.Series(SeriesFilter{Query: p.Query, OnlyAnomalous: p.OnlyAnomalous, Limit: maxRows})
+	limit := maxRows
+	if p.Detail != nil {
+		limit = rowsBeside
+	}
+	rows, total := u.Data.Series(SeriesFilter{Query: p.Query, OnlyAnomalous: p.OnlyAnomalous, Limit: limit})
 	p.Total, p.More = total, total-len(rows)
 	for _, row := range rows {
 		p.Rows = append(p.Rows, seriesRowView{row, seriesLink(row.Watch, row.Labels)})
@@ -78,7 +85,7 @@ func profileChart(values []float64) template.HTML {
 		}
 		fmt.Fprintf(&b, "%s%.1f %.1f", pen, marginLeft+(chartWidth-marginLeft-marginRight)*float64(i)/float64(len(values)-1), 10+90*(1-(v-lo)/(hi-lo)))
 	}
-	fmt.Fprintf(&b, `"/><text x="%g" y="14" text-anchor="end">%s</text><text x="%g" y="104" text-anchor="end">%s</text></svg>`, marginLeft-6, Number(hi), marginLeft-6, Number(lo))
+	fmt.Fprintf(&b, `"/><text x="%g" y="14" text-anchor="end">%s</text><text x="%g" y="104" text-anchor="end">%s</text></svg>`, marginLeft-6, axisNumber(hi), marginLeft-6, axisNumber(lo))
 	return template.HTML(b.String()) //nolint:gosec // Built of numbers.
 }
 

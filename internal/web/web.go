@@ -124,9 +124,10 @@ func (u *UI) Handlers() map[string]http.HandlerFunc {
 type page struct {
 	Title, Page, Prefix, Version string
 	Nav                          []navItem
-	// Charts says that the page has charts that can be zoomed, for which a script is loaded.
-	Charts bool
-	Data   any
+	// Charts says that the page has charts that can be zoomed, Live that it refreshes itself: each
+	// loads a script of its own, and the other pages none.
+	Charts, Live bool
+	Data         any
 }
 
 type navItem struct{ Name, Path string }
@@ -137,7 +138,7 @@ var nav = []navItem{{"Incidents", "/"}, {"Series", "/series"}, {"Topology", "/to
 // clean 500.
 func (u *UI) render(w http.ResponseWriter, r *http.Request, code int, name, path, title string, data any) {
 	var buf bytes.Buffer
-	err := u.pages[name].ExecuteTemplate(&buf, "layout", page{Title: title, Page: path, Prefix: u.Prefix, Version: version.Version, Nav: nav, Charts: name == "series", Data: data})
+	err := u.pages[name].ExecuteTemplate(&buf, "layout", page{Title: title, Page: path, Prefix: u.Prefix, Version: version.Version, Nav: nav, Charts: name == "series", Live: name == "incidents", Data: data})
 	if err != nil {
 		u.Logger.Error("Rendering a page failed", "page", name, "err", err)
 		http.Error(w, "rendering the page failed; the log says why", http.StatusInternalServerError)
@@ -188,6 +189,7 @@ func (u *UI) funcs() template.FuncMap {
 		"time":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
 		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"short": func(s string) string { return clip(s, 120) },
+		"long":  func(s string) string { return clip(s, 400) },
 		"one":   plural,
 		"join":  func(names []string) string { return strings.Join(names, ", ") },
 	}
