@@ -9,11 +9,17 @@ const nodeGuests = 3
 func (v *view) level(score []float64) []float64 {
 	out := append([]float64(nil), score...)
 	for e := range v.names {
+		if !v.candidate[e] {
+			continue // Nobody asks for it: the members keep their scores.
+		}
 		if common, ok := sharedBy(score, v.members[e], 2); ok && common >= out[e] {
 			v.raise(out, e, common, v.members[e])
 		}
 	}
 	for e := range v.names {
+		if !v.candidate[e] {
+			continue
+		}
 		if common, ok := sharedBy(score, v.guests[e], nodeGuests); ok && v.manyServices(v.guests[e]) {
 			v.raise(out, e, max(common, out[e]), v.guests[e])
 		}

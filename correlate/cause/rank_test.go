@@ -262,6 +262,19 @@ func TestRankOfSeriesDecidesTheLevelByWhatSiblingsShare(t *testing.T) {
 	}
 }
 
+func TestRankKeepsToTheCandidates(t *testing.T) {
+	c := alertCase()
+	c.FaultTime = time.UnixMilli(1_800_000_000_000 + 55*60_000)
+	c.Candidates = []string{"cart-0", "cart-1", "mail-1", "web-1"}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, e := range []string{"cart-0", "cart-1", "mail-1", "web-1", "node-1"} {
+		c.Series = append(c.Series, podSeries(rng, e, e != "cart-0"))
+	}
+	r := cause.Rank(c, cause.Options{})
+	require.Len(t, r.Candidates, 4)
+	require.Contains(t, []string{"cart-1", "mail-1", "web-1"}, r.Candidates[0].Entity, "the node is not asked for, and its guests stay suspects")
+}
+
 func TestRankNamesACauseThatIsNoVertex(t *testing.T) {
 	c := alertCase(alert("node-0", "NodeNotReady", 0), alert("node-1", "NodeNotReady", 2), alert("mail-2", "slow", 3))
 	c.Attributes = map[string]map[string]string{"node-0": {"zone": "zone-a"}, "node-1": {"zone": "zone-a"}, "node-2": {"zone": "zone-b"}, "node-3": {"zone": "zone-b"}}
