@@ -21,8 +21,14 @@ func (e *Engine) Adopt(now time.Time, told []Incident) {
 		if i.Opened.IsZero() || len(i.Alerts) == 0 || gone {
 			continue
 		}
-		if known := e.tracked[i.ID]; known == nil || known.opened.IsZero() {
+		switch known := e.tracked[i.ID]; {
+		case known == nil || known.opened.IsZero():
 			e.tracked[i.ID] = adopted(i)
+		case known.render == nil: // What is shown of one that merged into another.
+			known.render = &i
+			if known.state == StateResolved {
+				i.State, i.End, i.MergedInto = known.state, known.ended, known.into
+			}
 		}
 		if i.MergedInto != "" {
 			continue
