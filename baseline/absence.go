@@ -35,8 +35,16 @@ func (s *Series) absent(t int64) Score {
 	return sc
 }
 
-// gapStat is the log of the missing time in steps.
+// gapStat is the log of one plus the number of samples that should have come since the last one:
+// the times of day at which the series is usually absent do not count.
 func (s *Series) gapStat(t int64) float64 {
-	missed := float64(t-s.core.Last)/float64(s.core.Step) - 1
-	return math.Log(1 + max(0, missed))
+	c := &s.core
+	stride := max(c.Step, dayMs/int64(s.model.Slots()))
+	missed := 0.0
+	for x, n := c.Last+c.Step, 0; x <= t && n < 1000; x, n = x+stride, n+1 {
+		if share, days := s.model.Presence(x); days < 3 || share >= 0.5 {
+			missed += float64(min(stride, t-x+c.Step)) / float64(c.Step)
+		}
+	}
+	return math.Log(1 + missed)
 }

@@ -2,7 +2,6 @@ package baseline
 
 import (
 	"math"
-	"time"
 )
 
 // rateDays is the memory of the observed alarm rate.
@@ -35,8 +34,7 @@ func (s *Series) BudgetRatio() float64 {
 		return math.NaN()
 	}
 	seen := 1 - math.Exp(-float64(t-s.rate.Start)/(rateDays*dayMs))
-	perDay := s.engine.cfg.Budget.PerSeries * 24 / time.Duration(s.engine.cfg.Budget.Window).Hours()
-	return s.rate.value(t) / (perDay * rateDays * seen)
+	return s.rate.value(t) / (s.engine.cfg.Budget.perDay() * rateDays * seen)
 }
 
 // BudgetRatio is the same over all series: alarms observed over alarms allowed. NaN while no
@@ -55,4 +53,17 @@ func (e *Engine) BudgetRatio() float64 {
 		}
 	}
 	return sum / n
+}
+
+// debt is how much more a series must show that has spent its budget of alarms: 1 as long as the
+// alarms of about the last 60 days are within twice the budget, and growing with the logarithm of
+// the excess.
+func (s *Series) debt(t int64) float64 {
+	p := &s.rates.Params
+	if p.Debt == 0 || s.rate.Sum == 0 {
+		return 1
+	}
+	seen := rateDays * (1 - math.Exp(-float64(t-s.rate.Start)/(rateDays*dayMs)))
+	allowed := 2*s.engine.cfg.Budget.perDay()*seen + 2
+	return 1 + p.Debt*math.Log(max(1, s.rate.value(t)/allowed))
 }

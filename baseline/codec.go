@@ -91,7 +91,7 @@ func (e *Engine) Save(w io.Writer) error {
 
 // fixed is the part of a series of fixed size.
 func (s *Series) fixed() []any {
-	return []any{&s.core, &s.cell, &s.gap, &s.pool.PoolState, &s.look, &s.trend, &s.peer, &s.peerCell, &s.rate}
+	return []any{&s.core, &s.cell, &s.gap, &s.pool.PoolState, &s.look, &s.trend, &s.rate}
 }
 
 func (s *Series) encode(b []byte) ([]byte, error) {
@@ -292,8 +292,7 @@ func (s *Series) check() error {
 	if c.Step < 0 || c.Step > (400*24*time.Hour).Milliseconds() || (c.Step > 0 && c.Step < 1000) {
 		return fmt.Errorf("a step of %d ms", c.Step)
 	}
-	for _, x := range []float64{c.LastValue, c.N, c.AbsMean, c.MinStep, c.Short, c.LocalAbs, c.LocalVol, c.Slow, c.SlowAbs,
-		float64(s.pool.Mean), float64(s.pool.Var), s.peer.Mean, s.peer.Abs} {
+	for _, x := range []float64{c.LastValue, c.N, c.AbsMean, c.MinStep, c.Short, c.LocalAbs, c.LocalVol, c.Slow, c.SlowAbs, float64(s.pool.Mean), float64(s.pool.Var)} {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return errors.New("a number that is none")
 		}

@@ -46,7 +46,7 @@ func DefaultConfig() Config {
 		History:  model.Duration(28 * 24 * time.Hour),
 		Interval: model.Duration(time.Minute),
 		TimeZone: "UTC",
-		Budget:   Budget{PerSeries: 1, Window: model.Duration(30 * 24 * time.Hour)},
+		Budget:   Budget{PerSeries: 1, Window: model.Duration(10 * 24 * time.Hour)},
 	}
 }
 
@@ -77,7 +77,7 @@ func (c *Config) Validate() error {
 		bad("budget.per_series is %g; it must be a positive number of false alarms, 1 if in doubt", b)
 	}
 	if w := time.Duration(c.Budget.Window); w < time.Hour {
-		bad("budget.window is %s; it must be at least 1h, 30d if in doubt", c.Budget.Window)
+		bad("budget.window is %s; it must be at least 1h, 10d if in doubt", c.Budget.Window)
 	}
 	if b := c.Budget.TotalPerWeek; !(b >= 0 && b <= 1e9) {
 		bad("budget.total_per_week is %g; it must be 0 (no bound) or a positive number", b)
@@ -86,4 +86,9 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// perDay is the rate the budget allows, in episodes a day.
+func (b *Budget) perDay() float64 {
+	return b.PerSeries * 24 / time.Duration(b.Window).Hours()
 }

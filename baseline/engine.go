@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/tidemark/tidemark/baseline/detect"
 	"github.com/tidemark/tidemark/baseline/season"
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
@@ -43,6 +44,8 @@ type Engine struct {
 	mu     sync.RWMutex
 	series map[key]*Series
 	groups map[string]*group
+
+	inputs sync.Pool // of *detect.Input, so that a sample allocates nothing
 
 	tickMu sync.Mutex
 	stood  []int64 // times of the alarms of the last week that stood
@@ -80,7 +83,8 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 		return nil, err
 	}
 	return &Engine{
-		cfg: cfg, params: p, log: logger.With("component", "baseline"),
+		inputs: sync.Pool{New: func() any { return new(detect.Input) }},
+		cfg:    cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday),
 		series: map[key]*Series{}, groups: map[string]*group{}, rates: map[int64]*tuning.Rates{},
 	}, nil

@@ -11,7 +11,7 @@ type Limit struct{ Seconds, Lower, Upper float64 }
 
 const (
 	trendPoints  = 24 // hours of hourly values
-	teeth        = 4  // peaks of saw-teeth remembered
+	teeth        = 8  // peaks of saw-teeth remembered
 	limitHorizon = 30 * 24 * time.Hour
 )
 
@@ -57,14 +57,14 @@ func (tr *trend) learn(t int64, v, spread float64) {
 	tr.Low = min(tr.Low, x)
 }
 
-// slope is the Theil-Sen slope of the hourly values since the last reset, per second, with the
-// quartiles of the pairwise slopes.
-func (tr *trend) slope() (mid, low, high float64, ok bool) {
-	n := int(tr.Filled)
+// slope is the Theil-Sen slope (the median of all pairwise slopes) of the last hours, per second,
+// with the quartiles; false while there are fewer than three hours.
+func (tr *trend) slope(hours int) (mid, low, high float64, ok bool) {
+	n := min(int(tr.Filled), hours)
 	if n < 3 {
 		return 0, 0, 0, false
 	}
-	var s []float64
+	s := make([]float64, 0, n*(n-1)/2)
 	for i := 1; i < n; i++ {
 		for j := range i {
 			a := tr.Value[(tr.Hour-int64(i))%trendPoints]
@@ -76,33 +76,54 @@ func (tr *trend) slope() (mid, low, high float64, ok bool) {
 	return s[len(s)/2], s[len(s)/4], s[3*len(s)/4], true
 }
 
+// beyond reports whether v has left what the remembered teeth reached, by more than they differ
+// from each other; seen is false while no tooth is remembered.
+func (tr *trend) beyond(v, limit float64) (out, seen bool) {
+	n := min(teeth, tr.Teeth)
+	if n == 0 {
+		return false, false
+	}
+	top, bottom := float64(tr.Peak[0]), float64(tr.Peak[0])
+	for _, p := range tr.Peak[:n] {
+		top, bottom = max(top, float64(p)), min(bottom, float64(p))
+	}
+	if top >= limit {
+		return true, true // the limit has been reached before: no tooth protects it
+	}
+	margin := max(0.1*(limit-top), top-bottom, 0.1*(top-float64(tr.Low)))
+	if n < 2 { // too few to know how much they differ
+		margin = limit - top
+	}
+	return v > top+min(margin, 0.8*(limit-top)), true
+}
+
 // TimeToLimit is the time until the series crosses limit from its present side, judged by the
-// trend of the last day. It is false when the trend leads away, the crossing is more than 30 days
+// trend of the last day, or of the last six hours once the series is above all it has reached before. It is false when the trend leads away, the crossing is more than 30 days
 // off, or the climb is one of a series of saw-teeth that have always ended below the limit.
 func (s *Series) TimeToLimit(limit float64) (Limit, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tr := &s.trend
-	mid, low, high, ok := tr.slope()
+	tr, v := &s.trend, s.core.LastValue
+	hours := trendPoints
+	if v < limit {
+		out, seen := tr.beyond(v, limit)
+		if seen && !out {
+			return Limit{}, false
+		}
+		if out { // new ground: the last hours say more than the teeth of the day
+			hours = 6
+		}
+	}
+	mid, low, high, ok := tr.slope(hours)
 	if !ok {
 		return Limit{}, false
 	}
-	v := s.core.LastValue
-	if v > limit { // a limit from below: mirror
+	if v > limit { // a limit below: mirror
 		mid, low, high = -mid, -high, -low
 	}
 	dist := math.Abs(limit - v)
 	if mid <= 0 || dist/mid > limitHorizon.Seconds() {
 		return Limit{}, false
-	}
-	if tr.Teeth >= 2 && v < limit {
-		top := tr.Peak[0]
-		for _, p := range tr.Peak[:min(teeth, tr.Teeth)] {
-			top = max(top, p)
-		}
-		if float64(top) < limit && v <= float64(top)+0.1*(limit-float64(top)) {
-			return Limit{}, false
-		}
 	}
 	l := Limit{Seconds: dist / mid, Lower: dist / high, Upper: math.Inf(1)}
 	if low > 0 {

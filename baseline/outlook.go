@@ -26,10 +26,10 @@ func (p past) opinions(profile, recent float64) opinion {
 }
 
 // rings are where the open forecasts of each horizon start in outlook.Open, and how many there
-// are: one an hour, and of a week's one a day.
-var rings = [...]struct{ from, n, every int64 }{{0, 1, 1}, {1, 6, 1}, {7, 24, 1}, {31, 7, 24}}
+// are: those of an hour ahead every hour, of six hours and a day every three, of a week every day.
+var rings = [...]struct{ from, n, every int64 }{{0, 1, 1}, {1, 2, 3}, {3, 8, 3}, {11, 7, 24}}
 
-const openForecasts = 38
+const openForecasts = 18
 
 // outlook keeps the forecasts that are open and learns from them, when it is known what came,
 // which expert to trust at which horizon and how wide the interval must be.
@@ -117,9 +117,9 @@ func (k *track) unit() float64 { return float64(min(k.Err[0], k.Err[1], k.Err[2]
 func (k *track) cover(e float64) {
 	const tail = (1 - Coverage) / 2
 	if k.Low == k.High {
-		k.Low, k.High = -2.6, 2.6
+		k.Low, k.High = -2.2, 2.2
 	}
-	step := max(2/(float64(k.N)+20), 0.02)
+	step := max(2/(float64(k.N)+20), 0.04)
 	low, high := float64(k.Low), float64(k.High)
 	if e > high {
 		high += step

@@ -29,6 +29,8 @@ type core struct {
 	First        int64
 	Step         int64 // milliseconds, 0 unknown
 	N            float64
+	OtherStep    int64 // another interval that was seen last
+	OtherRun     int64 // how often in a row
 
 	AbsMean  float64 // mean |value|
 	MinStep  float64 // smallest step between two values, 0 none
@@ -71,10 +73,9 @@ type Series struct {
 	lastU [detect.Count]float32 // of each test, in units of its tail
 	lastZ float32               // seasonal residual of the last sample in spreads
 
-	group    *group
-	peer     detect.PeerState
-	peerCell detect.Cell
-	rate     alarmRate
+	group *group
+	peer  *sibling // what is usual among its siblings; nil outside a group
+	rate  alarmRate
 }
 
 func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, opts SeriesOptions) *Series {
@@ -84,7 +85,6 @@ func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, op
 	}
 	s.pool.Reset(&e.params)
 	s.gap.Reset(&absence, &e.params)
-	s.peerCell.Reset(&peerRow, &e.params)
 	s.core.LocalVol = 1
 	s.last = Score{Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN()}
 	if step > 0 {
@@ -142,7 +142,7 @@ func (s *Series) observe(t int64, v float64) Score {
 		c.First = t
 	}
 	if !s.learnStep(t) {
-		c.Last, c.LastValue = t, v
+		c.Last, c.LastValue = t, max(-limitValue, min(limitValue, v))
 		return s.silent(t, v)
 	}
 	r := s.rates
@@ -157,6 +157,12 @@ func (s *Series) observe(t int64, v float64) Score {
 	}
 	c.Kind = s.model.Active()
 	profile, level, low, high := s.model.Expect(mo, r.Step)
+	if p, l, ok := s.model.Doubt(mo, r); ok && math.Abs(v-p-l) < math.Abs(v-profile-level) {
+		profile, level, low, high = p, l, p, p
+	}
+	if c.N == 0 { // nothing is known: the first value surprises nobody
+		level = v - profile
+	}
 	expected := profile + level
 	res := v - expected
 	// Phase neighbourhood: what the slots to either side do is half forgiven.
@@ -175,20 +181,22 @@ func (s *Series) observe(t int64, v float64) Score {
 	surprise := v - expected - short
 	lscale := max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, c.LocalVol)), floor, r.PeakShare*s.lpeak.At(mo.Slot))
 	gscale := max(c.SlowAbs, floor)
-	in := detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale}
+	in := s.engine.inputs.Get().(*detect.Input)
+	defer s.engine.inputs.Put(in)
+	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale}
 	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
 
 	in.Bulk = ratio(res, max(s.scale.At(mo.Slot, r), floor))
 	s.lastZ = float32(in.Season)
-	best, which := s.test(&in, t)
+	best, which := s.test(in, t)
 	young := s.age(t)
 	sc := Score{Time: t, Value: value, Expected: expected, State: young}
 	s.grade(&sc, best, which)
 	s.band(&sc, scale)
 	s.alarm(&sc, t)
 
-	if gap {
-		s.gap.Max = max(s.gap.Max, float32(s.gapStat(t)))
+	if gap && s.model.Filled >= 3 { // before, nobody knows which gaps are usual
+		s.gap.Max = max(s.gap.Max, float32(s.gapStat(t-c.Step)))
 	}
 	c.Last = t
 	s.learn(mo, v, expected, res, short, surprise, floor)
@@ -203,16 +211,46 @@ func ratio(x, scale float64) float64 {
 	return x / scale
 }
 
-// learnStep follows the sampling step; false while it is unknown.
+// stepRun is how many intervals in a row of another length change the step.
+const stepRun = 30
+
+// learnStep follows the sampling step; false while it is unknown. The first interval is taken for
+// the step; thirty intervals in a row that differ from it by more than a third and agree with each
+// other change it. What was learned stays as long as the slots of the day stay the same.
 func (s *Series) learnStep(t int64) bool {
 	c := &s.core
-	if c.Step == 0 {
-		if c.Last == 0 {
-			return false
+	if c.Last == 0 {
+		return false
+	}
+	d := max(1000, (t-c.Last+500)/1000*1000)
+	switch {
+	case c.Step == 0:
+		s.setStep(min(d, maxStep))
+	case near(d, c.Step):
+		c.OtherRun = 0
+	case c.OtherRun > 0 && near(d, c.OtherStep):
+		if c.OtherRun++; c.OtherRun >= stepRun && d <= maxStep {
+			s.changeStep(d)
 		}
-		s.setStep(t - c.Last)
+	default:
+		c.OtherStep, c.OtherRun = d, 1
 	}
 	return true
+}
+
+// maxStep is the longest step that is followed: a day.
+const maxStep = int64(dayMs)
+
+func near(a, b int64) bool { return 3*a > 2*b && 2*a < 3*b }
+
+func (s *Series) changeStep(step int64) {
+	s.core.OtherRun = 0
+	if season.Slots(&s.engine.params, step) != s.model.Slots() {
+		s.setStep(step)
+		return
+	}
+	s.core.Step = step
+	s.rates = s.engine.ratesOf(step)
 }
 
 // floor is the smallest spread that means anything.
@@ -243,7 +281,7 @@ func (s *Series) test(in *detect.Input, t int64) (float64, int) {
 		}
 		s.core.Block2 = b
 	}
-	sum, best, which := 0.0, 0.0, -1
+	best, which := 0.0, -1
 	all := detect.All()
 	for i := range all {
 		d := &all[i]
@@ -259,15 +297,12 @@ func (s *Series) test(in *detect.Input, t int64) (float64, int) {
 		}
 		u := c.Score(y) - p.Cost[d.Family]
 		s.lastU[i] = float32(u)
-		if u > 0 {
-			sum += math.Pow(u, p.Norm)
-		}
 		if u > best {
 			best, which = u, i
 		}
 	}
-	if p.Norm > 0 && sum > 0 {
-		best = math.Pow(sum, 1/p.Norm)
+	if which >= 0 {
+		best *= s.agreement(best)
 	}
 	if s.core.N >= float64(p.WarmSamples) && which >= 0 {
 		s.pool.Max = max(s.pool.Max, float32(best))
@@ -275,19 +310,39 @@ func (s *Series) test(in *detect.Input, t int64) (float64, int) {
 	return best, which
 }
 
+// agreement is the factor by which tests that agree raise the largest score: the p-norm of all
+// scores over the largest. Scores under 0.6 of it add less than 2 % and are left out.
+func (s *Series) agreement(best float64) float64 {
+	norm := s.rates.Norm
+	sum, n := 0.0, 0
+	for _, u := range s.lastU {
+		if x := float64(u) / best; x > 0.6 {
+			sum += math.Pow(x, norm)
+			n++
+		}
+	}
+	if norm <= 0 || n < 2 {
+		return 1
+	}
+	return math.Pow(sum, 1/norm)
+}
+
+// age says what the baseline is worth at t.
 func (s *Series) age(t int64) State {
 	p := &s.rates.Params
-	if s.core.N < float64(p.WarmSamples) || float64(t-s.core.First) < p.WarmHours*3600e3 {
+	age := float64(t-s.core.First) / 3600e3
+	switch {
+	case s.core.N < float64(p.WarmSamples) || age < p.WarmHours:
 		return Learning
+	case age < p.ReadyHours:
+		return Warming
 	}
 	return Ready
 }
 
 // budget is minus the log of the probability per block that the budget allows.
 func (s *Series) budget() float64 {
-	b := &s.engine.cfg.Budget
-	perWeek := s.rates.BudgetWeek * b.PerSeries * 30 * 24 / time.Duration(b.Window).Hours()
-	return -math.Log(min(0.9, perWeek*float64(s.rates.Block2Ms)/(7*dayMs)))
+	return -math.Log(min(0.9, s.rates.BudgetGain*s.engine.cfg.Budget.perDay()*float64(s.rates.Block2Ms)/dayMs))
 }
 
 const dayMs = 86400e3
@@ -300,7 +355,7 @@ func (s *Series) grade(sc *Score, best float64, which int) {
 	if s.rate.Start == 0 {
 		s.rate.Start, s.rate.At = sc.Time, sc.Time
 	}
-	sc.Raw = s.pool.LogP(best, &s.rates.Params) / s.budget()
+	sc.Raw = s.pool.LogP(best, &s.rates.Params) / s.budget() / s.debt(sc.Time)
 	d := &detect.All()[which]
 	sc.Kind, sc.Detector = d.Kind, d.Name
 }

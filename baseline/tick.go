@@ -39,6 +39,12 @@ type group struct {
 	joint   detect.Joint
 }
 
+// sibling is what is usual between a series and its siblings. It is not saved: an hour teaches it.
+type sibling struct {
+	detect.PeerState
+	Cell detect.Cell
+}
+
 func groupKey(watch string, ls labels.Labels, by []string) (key, name string) {
 	shared := labels.NewScratchBuilder(len(by))
 	for _, n := range by {
@@ -140,12 +146,16 @@ func (g *group) peers(t int64, in []*Series, value []float64, p *params) []Findi
 	var out []Finding
 	for i, s := range in {
 		s.mu.Lock()
-		y := s.peer.Observe(value[i]-med, s.floor(), s.rates)
-		u := s.peerCell.Score(y)
-		if s.peer.N > 30 && s.peer.Block(t/s.rates.BlockMs) {
-			s.peerCell.Close(&peerRow, p)
+		if s.peer == nil {
+			s.peer = &sibling{}
+			s.peer.Cell.Reset(&peerRow, p)
 		}
-		s.peerCell.Max = max(s.peerCell.Max, float32(y))
+		y := s.peer.Observe(value[i]-med, s.floor(), s.rates)
+		u := s.peer.Cell.Score(y)
+		if s.peer.N > 30 && s.peer.Block(t/s.rates.BlockMs) {
+			s.peer.Cell.Close(&peerRow, p)
+		}
+		s.peer.Cell.Max = max(s.peer.Cell.Max, float32(y))
 		if y > peerRow.Floor && s.peer.N > 60 && s.last.State == Ready {
 			raw := s.pool.LogP(u, p) / s.budget()
 			if raw > 1 && raw > s.last.Raw {

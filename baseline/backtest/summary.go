@@ -25,6 +25,8 @@ type SeriesSummary struct {
 	Last     int64
 	Alarms   int
 	Episodes []Episode
+
+	chart chart
 }
 
 func (s *SeriesSummary) add(sc baseline.Score) {
@@ -32,6 +34,7 @@ func (s *SeriesSummary) add(sc baseline.Score) {
 		s.First = sc.Time
 	}
 	s.Samples++
+	s.chart.add(sc)
 	s.Last = max(s.Last, sc.Time)
 	if sc.Alarm > 1 {
 		s.Alarms++

@@ -16,7 +16,7 @@ const MaxJoint = 32
 
 // Joint tests whether the surprises of a group's series go together as they usually do: the
 // Mahalanobis distance of the vector of clipped surprises under an exponentially weighted
-// covariance, shrunk towards its diagonal (Ledoit and Wolf 2004). Two series that always move
+// covariance, shrunk a little towards its diagonal (the idea of Ledoit and Wolf 2004). Two series that always move
 // together and part are found although neither is unusual; a series' share is its part of the sum.
 type Joint struct {
 	cov   []float64 // row-major, n by n
@@ -69,15 +69,15 @@ func (j *Joint) Observe(z []float64, block int64, r *tuning.Rates) (y float64, s
 	return y, share
 }
 
-// distance solves (0.8 C + 0.2 diag C) x = z by Cholesky and returns z.x with the shares of the sum.
+// distance solves (0.98 C + 0.02 diag C) x = z by Cholesky and returns z.x with the shares of the sum.
 func (j *Joint) distance(z, share []float64) float64 {
 	n := j.n
 	l := make([]float64, n*n)
 	for a := range n {
 		for b := range a + 1 {
-			s := 0.8 * j.cov[a*n+b]
+			s := 0.98 * j.cov[a*n+b]
 			if a == b {
-				s = j.cov[a*n+a] + 0.01
+				s = 1.01*j.cov[a*n+a] + 1e-6
 			}
 			for k := range b {
 				s -= l[a*n+k] * l[b*n+k]

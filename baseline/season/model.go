@@ -71,23 +71,27 @@ type Model struct {
 
 // New makes a model for samples every step milliseconds.
 func New(cal *Calendar, p *tuning.Params, step int64) *Model {
-	slotMs := int64(p.SlotMinutes * 60e3)
-	if step > slotMs {
-		slotMs = min(step, dayMs)
-		for dayMs%slotMs != 0 { // the next length that divides a day
-			slotMs += 60e3
-			if slotMs > dayMs {
-				slotMs = dayMs
-			}
-		}
-	}
-	n := int(dayMs / slotMs)
+	n := Slots(p, step)
+	slotMs := int64(dayMs) / int64(n)
 	m := &Model{cal: cal, slots: n, slotMs: slotMs, days: p.Days,
 		base: make([]float32, p.Days), unit: make([]float32, p.Days), number: make([]int32, p.Days), class: make([]uint8, p.Days),
 		codes: make([]uint8, n*p.Days), today: make([]float32, n)}
 	m.Slot = -1
 	m.clearToday()
 	return m
+}
+
+// Slots is the number of slots of a day for samples every step milliseconds: of SlotMinutes, or of
+// the next longer length that divides a day and holds a step.
+func Slots(p *tuning.Params, step int64) int {
+	slotMs := int64(p.SlotMinutes * 60e3)
+	if step > slotMs {
+		slotMs = min(step, dayMs)
+		for slotMs < dayMs && int64(dayMs)%slotMs != 0 {
+			slotMs += 1000 - slotMs%1000
+		}
+	}
+	return int(dayMs / slotMs)
 }
 
 // Slots is the number of slots of a day.
@@ -349,6 +353,16 @@ func (m *Model) Expect(mo Moment, step float64) (profile, level, low, high float
 	low = float64(min(c.Prev, c.Cur, c.Next))
 	high = float64(max(c.Prev, c.Cur, c.Next))
 	return profile, c.Level, min(low, profile), max(high, profile)
+}
+
+// Doubt is the expectation of the other class of day, while today fits it as well as its own: on
+// the morning of a holiday nobody can know yet. False on any other day.
+func (m *Model) Doubt(mo Moment, r *tuning.Rates) (profile, level float64, ok bool) {
+	if m.Filled < 5 || m.Chosen < ByClass || m.Swapped || float64(m.DayN)*r.Step < r.ClassHours*3600 || m.OthErr > 1.1*m.OwnErr {
+		return 0, 0, false
+	}
+	c := &m.Cand[Other]
+	return c.interpolate(mo.Frac, m.flat(r.Step)), c.Level, true
 }
 
 // Learn teaches a value at the moment. Residuals are clipped before they move level or error.

@@ -47,6 +47,7 @@ type Params struct {
 	RampHours    float64
 	RecordTail   float64
 	RecordDays   float64
+	Debt         float64 // how steeply a spent budget raises the threshold
 	Norm         float64
 	RecordAge    float64
 	SeasonForget float64
@@ -69,8 +70,9 @@ type Params struct {
 	EpisodeHours float64 // an episode ends after so long without evidence
 	Growth       float64 // evidence must grow by this factor to raise the alarm again
 	WarmSamples  int
+	ReadyHours   float64
 	WarmHours    float64
-	BudgetWeek   float64 // episodes per week at score 1 for a budget of 1 per series in 30 days
+	BudgetGain   float64 // rate of episodes that the calibration aims at, over the rate that the budget allows
 }
 
 // Family groups the tests that share constants.
@@ -95,15 +97,16 @@ const (
 // Default is the shipped set.
 func Default() Params {
 	return Params{
-		SlotMinutes: 15, Days: 28, LevelHours: 12, ErrHours: 72, SwitchRatio: 0.97, Phase: 0.2, ClipScales: 4,
-		ScaleHours: 72, SlotWeight: 0.2, VolHours: 8, VolMin: 0.5, VolMax: 3,
-		LevelFloor: 0.001, StepFloor: 0.3, PeakShare: 0.4, PeakQuantile: 0.6, ClassHours: 3, ClassRatio: 0.5,
-		LocalSteps: 3, LocalHours: 24, LocalVolHours: 1, LocalVolMin: 0.6, LocalVolMax: 3,
+		SeasonForget: 0.3, Norm: 6.5, Debt: 0.05, SlotMinutes: 20, Days: 28, LevelHours: 8.1, ErrHours: 72, SwitchRatio: 0.97, Phase: 0.65, ClipScales: 4,
+		ScaleHours: 72, SlotWeight: 0.14, VolHours: 4.35, VolMin: 0.18, VolMax: 4.45,
+		LevelFloor: 0.001, StepFloor: 0.3, PeakShare: 0.49, PeakQuantile: 0.6, ClassHours: 3, ClassRatio: 0.5,
+		LocalSteps: 3, LocalHours: 3.87, LocalVolHours: 1, LocalVolMin: 0.6, LocalVolMax: 3,
 		GlobalHours: 72,
-		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.75, 0.5}, BulkClip: 3, RampHours: 4, RecordTail: 0.39, RecordDays: 28, VarHours: 0.75, VarLong: 24,
-		BlockHours: 1, Memory: 300, PriorWeight: 4, Least: [Families]float64{.39, .39, .39, .39, .39, .25, .25, .39, .39, .39, .39}, RecordAge: 1, Quantile: 0.95,
-		Block2Hours: 3, Memory2: 160, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
-		EpisodeHours: 3, Growth: 1.3, WarmSamples: 20, WarmHours: 12, BudgetWeek: 0.5,
+		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.94, 0.74}, BulkClip: 3, RampHours: 4, RecordTail: 0.011, RecordDays: 28, VarHours: 0.75, VarLong: 24,
+		BlockHours: 1, Memory: 471, PriorWeight: 4, Least: [Families]float64{Season: 0.39, Slow: 0.39, Local: 0.34, Global: 0.23, Variance: 1.16, Stuck: 0.3, Zero: 0.4, CusumShort: 0.37, CusumLong: 0.3, Ramp: 0.39, Record: 0.39},
+		Cost: [Families]float64{Season: 0.17, Local: -0.75, Stuck: -0.75, CusumShort: 0.5, CusumLong: 0.5, Ramp: 1.75}, RecordAge: 0.38, Quantile: 0.95,
+		Block2Hours: 3, Memory2: 371, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
+		EpisodeHours: 4.74, Growth: 2.3, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, BudgetGain: 0.98,
 	}
 }
 

@@ -2,39 +2,97 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/alecthomas/kingpin/v2"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/baseline/backtest"
+	"github.com/tidemark/tidemark/baseline/peers"
 )
 
 // backtestCommand scores recorded series as the live process would have.
 func backtestCommand(app *kingpin.Application) map[string]runFunc {
 	cmd := app.Command("backtest", "Score recorded series as the live process would have: every row with what was known before it.")
 	var o backtest.Options
-	var config string
-	var summary bool
+	var config, page string
+	var summary, withPeers bool
 	cmd.Flag("in", "Folder with CSV files of the columns timestamp (unix seconds) and value.").Required().ExistingDirVar(&o.In)
 	cmd.Flag("out", "Folder for the results, one file per input file.").Required().StringVar(&o.Out)
 	cmd.Flag("config", "Configuration file; its section baseline is used.").StringVar(&config)
 	cmd.Flag("workers", "Files scored at the same time. The results do not depend on it.").Default(fmt.Sprint(runtime.GOMAXPROCS(0))).IntVar(&o.Workers)
 	cmd.Flag("summary", "Print the rate of alarms and the longest anomalies.").BoolVar(&summary)
+	cmd.Flag("html", "Also write a page with a band chart of every series.").StringVar(&page)
+	cmd.Flag("peers", "Write ours to OUT/tidemark, and beside it what the customary formulas say.").BoolVar(&withPeers)
 	return map[string]runFunc{cmd.FullCommand(): func(ctx context.Context, s streams) error {
 		var err error
 		if o.Config, err = baselineConfig(config); err != nil {
 			return err
 		}
+		if withPeers {
+			if err := runPeers(ctx, o); err != nil {
+				return err
+			}
+			o.Out = filepath.Join(o.Out, "tidemark")
+		}
+		o.Progress = progress(s.err)
 		sum, err := backtest.Run(ctx, o)
-		if err != nil || !summary {
+		if err != nil {
 			return err
 		}
-		return sum.Print(s.out)
+		if page != "" {
+			if err := writePage(page, sum); err != nil {
+				return err
+			}
+		}
+		if summary {
+			return sum.Print(s.out)
+		}
+		return nil
 	}}
+}
+
+// progress counts the series done, on a line that is written again, when w is a terminal.
+func progress(w io.Writer) func(done, of int) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return nil
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return func(done, of int) {
+		end := ""
+		if done == of {
+			end = "\n"
+		}
+		fmt.Fprintf(f, "\r%d of %d series%s", done, of, end)
+	}
+}
+
+func runPeers(ctx context.Context, o backtest.Options) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, o.Workers))
+	for _, m := range peers.All() {
+		g.Go(func() error { return backtest.RunPeer(ctx, o.In, filepath.Join(o.Out, m.Name), m) })
+	}
+	return g.Wait()
+}
+
+func writePage(path string, sum *backtest.Summary) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return sum.WriteHTML(f)
 }
 
 // baselineConfig is the section baseline of a configuration file, or the defaults.

@@ -1,0 +1,126 @@
+package detect_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tidemark/tidemark/baseline/detect"
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+func input(r *tuning.Rates, z float64) *detect.Input {
+	return &detect.Input{Value: 10 + z, Last: 10, Season: z, Local: z, Global: z, Bulk: z, Residual: z, Scale: 1, GlobalScale: 1, Rates: r}
+}
+
+// Every row keeps the contract: a name of its own, a statistic that is a number at or above its
+// floor whatever the sample, and silence on calm.
+func TestEveryRow(t *testing.T) {
+	rates := tuning.NewRates(tuning.Default(), 60)
+	names := map[string]bool{}
+	for _, d := range detect.All() {
+		t.Run(d.Name, func(t *testing.T) {
+			require.False(t, names[d.Name], "name twice")
+			names[d.Name] = true
+			require.Equal(t, d.Name, detect.ByName(d.Name).Name)
+			require.NotEmpty(t, d.Say(detect.Facts{Num: func(float64) string { return "1" }}))
+			var m [detect.Words]float32
+			for _, z := range []float64{0, 1, -1, 1e300, -1e300, 5e-324, 0, 0} {
+				y := d.Stat(&m, input(rates, z))
+				require.False(t, math.IsNaN(y), "z %g", z)
+				require.GreaterOrEqual(t, y, d.Floor)
+			}
+		})
+	}
+}
+
+// What each test is for raises its score above all that calm noise reached.
+func TestEveryRowSeesWhatItIsFor(t *testing.T) {
+	p := tuning.Default()
+	rates := tuning.NewRates(p, 60)
+	shapes := map[string]func(i int) float64{
+		"spike": func(i int) float64 { return 12 },
+		"shift": func(i int) float64 { return 2 },
+		"ramp":  func(i int) float64 { return float64(i) / 100 },
+		"jumpy": func(i int) float64 { return 8 * float64(i%2) },
+		"stuck": func(i int) float64 { return 0 },
+	}
+	for name, shape := range map[string]string{
+		"season_up": "spike", "local_up": "spike", "global_up": "spike", "record_up": "spike", "slow_up": "shift",
+		"cusum_short_up": "shift", "cusum_long_up": "shift", "ramp_up": "ramp", "variance_up": "jumpy", "stuck": "stuck",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := detect.ByName(name)
+			var c detect.Cell
+			c.Reset(&d, &p)
+			r := rand.New(rand.NewPCG(1, 1))
+			last, calm := 10.0, 0.0
+			feed := func(z float64) float64 {
+				in := input(rates, z)
+				in.Last = last
+				last = in.Value
+				y := d.Stat(&c.Mem, in)
+				c.Max = max(c.Max, float32(y))
+				return c.Score(y)
+			}
+			for i := range 5 * 1440 {
+				u := feed(r.NormFloat64())
+				if i > 1440 {
+					calm = max(calm, u)
+				}
+				if i%60 == 59 {
+					c.Close(&d, &p)
+				}
+			}
+			seen := 0.0
+			for i := range 400 {
+				seen = max(seen, feed(shapes[shape](i)))
+			}
+			require.Greater(t, seen, calm+1)
+		})
+	}
+}
+
+func TestPoolIsTheInverseOfItself(t *testing.T) {
+	p := tuning.Default()
+	var q detect.Pool
+	q.Reset(&p)
+	for _, u := range []float64{1, 3, 5, 10} {
+		require.InDelta(t, u, q.At(q.LogP(u, &p), &p), 1e-6)
+	}
+}
+
+func TestJointSeesOneThatParts(t *testing.T) {
+	rates := tuning.NewRates(tuning.Default(), 300)
+	r := rand.New(rand.NewPCG(2, 2))
+	var j detect.Joint
+	z := make([]float64, 6)
+	calm, n := 0.0, 5*288
+	for i := range n {
+		common := r.NormFloat64()
+		for k := range z {
+			z[k] = common + 0.1*r.NormFloat64()
+		}
+		y, _ := j.Observe(z, int64(i/12), rates)
+		calm = max(calm, j.Score(y))
+	}
+	for k := range z {
+		z[k] = 1.5
+	}
+	z[3] = -1.5 // as far from its own usual as the others, and against them
+	y, share := j.Observe(z, int64(n/12), rates)
+	require.Greater(t, j.Score(y), calm+1)
+	require.Equal(t, 3, argmax(share))
+}
+
+func argmax(v []float64) int {
+	best := 0
+	for i, x := range v {
+		if x > v[best] {
+			best = i
+		}
+	}
+	return best
+}
