@@ -42,7 +42,7 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 			}
 			o.Out = filepath.Join(o.Out, "tidemark")
 		}
-		o.Progress = progress(s.err)
+		o.Progress = seriesProgress(s.err)
 		sum, err := backtest.Run(ctx, o)
 		if err != nil {
 			return err
@@ -59,8 +59,8 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 	}}
 }
 
-// progress counts the series done, on a line that is written again, when w is a terminal.
-func progress(w io.Writer) func(done, of int) {
+// seriesProgress counts the series done, on a line that is written again, when w is a terminal.
+func seriesProgress(w io.Writer) func(done, of int) {
 	f, ok := w.(*os.File)
 	if !ok {
 		return nil
