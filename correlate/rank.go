@@ -13,6 +13,7 @@ const (
 	lateOwn      = 25.0  // when the root's own alerts begin late or are missing
 	lateOwnAfter = 300.0 // s
 	temperature  = 7.0   // of the softmax that makes confidences of scores
+	sureAtMost   = 0.94  // of all roots together: the group itself may be wrong, or the cause not in the graph
 	maxCausesOut = 10
 	changeReach  = 30 * 60.0 // s before the start in which a change is suspect
 	changeBonus  = 4.0
@@ -272,6 +273,6 @@ func confide(out []ranked) {
 		sum += out[i].confidence
 	}
 	for i := range out {
-		out[i].confidence /= sum
+		out[i].confidence *= sureAtMost / sum
 	}
 }

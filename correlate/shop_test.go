@@ -120,3 +120,14 @@ func texts(counts []correlate.Count) []string {
 	}
 	return out
 }
+
+func TestASilentHubWithOneAlertExplainsManyTiers(t *testing.T) {
+	g, alerts := flood(40, 25)
+	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: g, Rules: noHold})
+	e.Alerts(t0.Add(time.Minute), alerts)
+	e.Alerts(t0.Add(time.Minute), []*model.Alert{alert("DatabaseDiskSaturated", "db", 0)})
+	e.Step(t0.Add(time.Minute))
+	got := live(e)
+	require.Equal(t, 1, len(got), "incidents")
+	require.Equal(t, "db", got[0].Causes[0].Entity.Name)
+}

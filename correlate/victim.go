@@ -1,6 +1,9 @@
 package correlate
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Constants of the removal of victims.
 const (
@@ -23,6 +26,47 @@ func (p *problem) dropVictims(w *world, chosen []hypothesis) []hypothesis {
 		}
 		chosen = slices.Delete(slices.Clone(chosen), i, i+1)
 	}
+}
+
+// addHubs looks for roots that were not worth their cost while each of their victims had a hypothesis of
+// its own: something broken there, and two chosen roots or more that it explains away.
+func (p *problem) addHubs(w *world, chosen []hypothesis) []hypothesis {
+	if len(chosen) < 2 {
+		return chosen
+	}
+	for i := range p.roots {
+		start, ok := p.brokenSince(w, &p.roots[i])
+		if !ok || slices.ContainsFunc(chosen, func(h hypothesis) bool { return h.root == i }) {
+			continue
+		}
+		hub := hypothesis{root: i, start: start}
+		with := append(slices.Clone(chosen), hub)
+		victims := 0
+		for _, b := range chosen {
+			if p.isVictim(w, b, hub, with) {
+				victims++
+			}
+		}
+		if victims >= 2 {
+			chosen = p.dropVictims(w, with)
+		}
+	}
+	return chosen
+}
+
+// brokenSince is when the first alert at the root itself began that says that it is broken.
+func (p *problem) brokenSince(w *world, r *root) (float64, bool) {
+	first, ok := 0.0, false
+	if r.vertex < 0 || r.everyone {
+		return 0, false
+	}
+	for _, x := range r.cells {
+		c := &p.cells[x.cell]
+		if c.class.intrinsic() && w.within(c.vertex, r.vertex) && (!ok || c.onset < first) {
+			first, ok = c.onset, true
+		}
+	}
+	return math.Floor(first/startGrid) * startGrid, ok
 }
 
 func (p *problem) isVictim(w *world, b, a hypothesis, chosen []hypothesis) bool {
