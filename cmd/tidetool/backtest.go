@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -42,7 +41,9 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 			}
 			o.Out = filepath.Join(o.Out, "tidemark")
 		}
-		o.Progress = seriesProgress(s.err)
+		show, clear := progress(s, "backtest")
+		defer clear()
+		o.Progress = func(done, of int) { show(float64(done) / float64(of)) }
 		sum, err := backtest.Run(ctx, o)
 		if err != nil {
 			return err
@@ -57,24 +58,6 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 		}
 		return nil
 	}}
-}
-
-// seriesProgress counts the series done, on a line that is written again, when w is a terminal.
-func seriesProgress(w io.Writer) func(done, of int) {
-	f, ok := w.(*os.File)
-	if !ok {
-		return nil
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return nil
-	}
-	return func(done, of int) {
-		end := ""
-		if done == of {
-			end = "\n"
-		}
-		fmt.Fprintf(f, "\r%d of %d series%s", done, of, end)
-	}
 }
 
 func runPeers(ctx context.Context, o backtest.Options) error {
