@@ -54,7 +54,10 @@ func (r *replayCmd) run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer c.Close()
-	o.Correlate, o.Topology = cfg.Correlate, cfg.Topology
+	o.Correlate, o.Topology, o.History = cfg.Correlate, cfg.Topology, time.Duration(cfg.Baseline.History)
+	if o.Zone, err = time.LoadLocation(cfg.Baseline.TimeZone); err != nil {
+		return fmt.Errorf("load time zone: %w", err)
+	}
 	show, clear := progress(s, "Replaying")
 	o.Progress = show
 	report, err := replay.Run(ctx, c, o)

@@ -59,14 +59,15 @@ func (r *run) close(at int64) {
 	r.open = false
 }
 
-// readFirings reads which alerts fired when, in order of time and labels.
+// readFirings reads which alerts fired when, the history before the range included, in order of time and
+// labels.
 func readFirings(ctx context.Context, src Source, o *Options, known *rulebook) ([]Firing, error) {
 	matchers := append([]*labels.Matcher{
 		labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, "ALERTS"),
 		labels.MustNewMatcher(labels.MatchEqual, "alertstate", "firing"),
 	}, o.Match...)
 	runs := map[string]*run{}
-	from, to := o.From.UnixMilli(), o.To.UnixMilli()
+	from, to := o.From.Add(-o.History).UnixMilli(), o.To.UnixMilli()
 	err := src.Read(ctx, matchers, from, to, func(s promread.Series) error {
 		key := s.Labels.String()
 		r := runs[key]
@@ -117,11 +118,16 @@ type event struct {
 	alert *model.Alert
 }
 
-// eventsOf lists the messages in order of time: each firing begins, and most end.
-func eventsOf(firings []Firing) []event {
+// eventsOf lists the messages in order of time: each firing begins, and most end. What fires already is
+// told at the begin of the range.
+func eventsOf(firings []Firing, from time.Time) []event {
 	out := make([]event, 0, 2*len(firings))
 	for _, f := range firings {
-		out = append(out, event{f.Start, &model.Alert{Labels: f.Labels, Annotations: f.Annotations, StartsAt: f.Start}})
+		at := f.Start
+		if at.Before(from) {
+			at = from
+		}
+		out = append(out, event{at, &model.Alert{Labels: f.Labels, Annotations: f.Annotations, StartsAt: f.Start}})
 		if !f.End.IsZero() {
 			out = append(out, event{f.End, &model.Alert{Labels: f.Labels, Annotations: f.Annotations, StartsAt: f.Start, EndsAt: f.End}})
 		}

@@ -34,6 +34,10 @@ type Options struct {
 	From, To  time.Time
 	Correlate correlate.Config
 	Topology  topology.Config
+	// History is how far before From the habits of alerts are learned: which are seasonal, which fire
+	// together. 0: not at all. Zone is where "02:00" is; nil: UTC.
+	History time.Duration
+	Zone    *time.Location
 	// Match are further matchers on ALERTS: those of the route that would lead to Tidemark.
 	Match []*labels.Matcher
 	// TeamLabel is the label by which the report counts.
@@ -77,6 +81,7 @@ func Run(ctx context.Context, src Source, o Options) (*Report, error) {
 		return nil, err
 	}
 	d := newDriver(src, &o, known)
+	firings = d.learn(firings)
 	if err := d.run(ctx, firings); err != nil {
 		return nil, err
 	}
@@ -88,6 +93,7 @@ type driver struct {
 	src     Source
 	o       *Options
 	engine  *correlate.Engine
+	habits  *correlate.History
 	graph   *topology.Graph
 	sources []topology.Source
 	spacing time.Duration // between two looks at the topology
@@ -102,23 +108,44 @@ type driver struct {
 const maxLooks = 24
 
 func newDriver(src Source, o *Options, known *rulebook) *driver {
-	d := &driver{src: src, o: o, sources: o.Topology.Sources(), opened: map[string]int{}, now: o.From, stepped: o.From}
+	d := &driver{src: src, o: o, sources: o.Topology.Sources(), opened: map[string]int{}, now: o.From, stepped: o.From.Add(-idleStep)}
 	d.spacing = max(time.Duration(o.Topology.Refresh), o.To.Sub(o.From)/maxLooks)
 	opts := o.Topology.Options()
 	// An edge stands at least from one look to the next.
 	opts.TTL, opts.Retention = max(opts.TTL, 2*d.spacing), max(opts.Retention, o.To.Sub(o.From)+2*d.spacing)
 	d.graph = topology.NewGraph(opts)
+	d.habits = correlate.NewHistory(o.Zone, o.Correlate.ReplicaLabels)
 	d.engine = correlate.NewEngine(o.Correlate, correlate.Deps{
-		Logger: o.Logger, Topology: d.graph, Rules: known.hold,
+		Logger: o.Logger, Topology: d.graph, Rules: known.hold, History: d.habits,
 		Archive: func(i correlate.Incident) { d.archived = append(d.archived, i) },
 	})
 	return d
 }
 
+// learn gives the history what ended before the range, and returns the rest.
+func (d *driver) learn(firings []Firing) []Firing {
+	if d.o.History > 0 {
+		d.habits.Observe(d.o.From.Add(-d.o.History), d.o.From)
+	}
+	ended := map[model.Fingerprint]time.Time{}
+	var rest []Firing
+	for _, f := range firings {
+		id := f.Labels.Fingerprint()
+		if f.Start.Before(d.o.From) && f.Start.Sub(ended[id]) > minGap { // Flapping is one firing.
+			d.habits.Add(f.Labels, f.Start)
+		}
+		ended[id] = f.End
+		if f.End.IsZero() || f.End.After(d.o.From) {
+			rest = append(rest, f)
+		}
+	}
+	return rest
+}
+
 // run feeds the firings in at the times at which they began and ended, and lets the engine work in
 // between whenever it asks to.
 func (d *driver) run(ctx context.Context, firings []Firing) error {
-	events := eventsOf(firings)
+	events := eventsOf(firings, d.o.From)
 	for i := 0; i < len(events); {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -131,6 +158,9 @@ func (d *driver) run(ctx context.Context, firings []Firing) error {
 		}
 		d.look(ctx)
 		d.engine.Alerts(d.now, batch)
+		for _, a := range batch {
+			d.habits.Add(a.Labels, a.StartsAt)
+		}
 		d.o.Progress(share(d.o.From, d.o.To, at))
 	}
 	// What began at the very end is told after the usual wait.

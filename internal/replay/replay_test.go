@@ -239,6 +239,22 @@ func TestWhatNobodyIsToldOfIsListed(t *testing.T) {
 	require.Equal(t, 1, r.Teams[0].Hidden)
 }
 
+func TestHistoryBeforeTheRangeIsKnown(t *testing.T) {
+	s := &replaytest.Server{Rules: shopRules}
+	for day := -10; day <= 0; day++ { // A backup at 02:00 every night.
+		s.Firing(minute(day*1440+120), minute(day*1440+150), "alertname", "CertExpires", "service", "backup")
+	}
+	s.Firing(minute(-60), minute(30), "alertname", "HighLatency", "severity", "warning", "service", "web")
+	o := func(o *replay.Options) { o.History = 20 * 24 * time.Hour }
+	r := replayed(t, s, o)
+	require.Equal(t, 2, r.Firings, "what ended before the range is not counted")
+	require.Equal(t, 1, r.AlreadyFiring)
+	require.Empty(t, r.Hidden)
+	require.Len(t, r.Incidents, 2)
+	require.Equal(t, minute(-60), r.Incidents[0].FirstAlert, "its true start")
+	require.Equal(t, begin.Add(3*time.Second), r.Incidents[0].Told)
+}
+
 func TestMatchersChooseAlerts(t *testing.T) {
 	r := replayed(t, shop(), func(o *replay.Options) {
 		o.Match = []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, "team", "shop")}

@@ -17,7 +17,7 @@ type Report struct {
 	// Alerts is how many different alerts fired, Firings how often all together; copies of replicas count once.
 	Alerts  int `json:"alerts"`
 	Firings int `json:"firings"`
-	// AlreadyFiring were firing when the range began: their true start is not known.
+	// AlreadyFiring were firing when the range began.
 	AlreadyFiring int `json:"already_firing"`
 	// AlertPages is what an Alertmanager sends that groups by alertname, at its fewest: one page whenever a
 	// group begins to fire. IncidentPages is one for each incident told, again when it fires again.
@@ -90,7 +90,7 @@ func (d *driver) report(firings []Firing) *Report {
 		byTeam[name] = append(byTeam[name], f)
 		team(name).Firings++
 		distinct[f.Labels.Fingerprint()] = true
-		if f.Start.Sub(d.o.From) < time.Minute {
+		if f.Start.Before(d.o.From) {
 			r.AlreadyFiring++
 		}
 		if !holds(stays[f.Labels.Fingerprint()], f) {
