@@ -1,0 +1,55 @@
+package reference_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// guides are the pages whose links are followed.
+var guides = []string{"incident.md", "tuning.md", "operations.md", "comparison.md", "configuration.md", "metrics.md"}
+
+func TestGuidesLinkToWhatExists(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading := regexp.MustCompile(`(?m)^#+ (.+)$`)
+	other := regexp.MustCompile("[^a-z0-9 -]")
+	for _, guide := range guides {
+		data, err := os.ReadFile(filepath.Join(root, "docs", guide))
+		require.NoError(t, err)
+		for _, m := range link.FindAllStringSubmatch(string(data), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			name, anchor, _ := strings.Cut(m[1], "#")
+			target := filepath.Join(root, "docs", name)
+			info, err := os.Stat(target)
+			require.NoErrorf(t, err, "docs/%s links to %s", guide, m[1])
+			if anchor == "" || info.IsDir() {
+				continue
+			}
+			text, err := os.ReadFile(target)
+			require.NoError(t, err)
+			var anchors []string
+			for _, h := range heading.FindAllStringSubmatch(string(text), -1) {
+				anchors = append(anchors, strings.ReplaceAll(other.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
+			}
+			require.Containsf(t, anchors, anchor, "docs/%s links to %s", guide, m[1])
+		}
+	}
+}
+
+func TestGuidesNameMetricsThatExist(t *testing.T) {
+	reference, err := os.ReadFile(filepath.Join(root, "docs", "metrics.md"))
+	require.NoError(t, err)
+	for _, guide := range guides {
+		data, err := os.ReadFile(filepath.Join(root, "docs", guide))
+		require.NoError(t, err)
+		for _, name := range regexp.MustCompile(`\btidemark_[a-z_]+[a-z]`).FindAllString(string(data), -1) {
+			require.Containsf(t, string(reference), "`"+name+"`", "docs/%s names it", guide)
+		}
+	}
+}
