@@ -2,6 +2,7 @@ package correlate_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -404,4 +405,18 @@ func TestDNSIsNamedThoughNobodyKnowsIt(t *testing.T) {
 	got := live(e)
 	require.Len(t, got, 1)
 	require.Equal(t, "dns", got[0].Causes[0].Entity.Name)
+}
+
+func FuzzReadRecording(f *testing.F) {
+	f.Add(`{"receivedAt":"2026-03-02T12:00:30Z","status":"firing","startsAt":"2026-03-02T12:00:00Z","labels":{"alertname":"A"}}`)
+	f.Add("{\n")
+	f.Fuzz(func(t *testing.T, in string) {
+		recorded, err := correlate.ReadRecording(strings.NewReader(in))
+		if err != nil {
+			return
+		}
+		for i := 1; i < len(recorded); i++ {
+			require.False(t, recorded[i].ReceivedAt.Before(recorded[i-1].ReceivedAt), "not in order of arrival")
+		}
+	})
 }
