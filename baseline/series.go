@@ -340,9 +340,14 @@ func (s *Series) age(t int64) State {
 	return Ready
 }
 
-// budget is minus the log of the probability per block that the budget allows.
+// budget is minus the log of the probability per block that the budget allows. Budgets under the
+// default one ask for more than in proportion, since the largest scores of real series fall off
+// more slowly than the fitted law.
 func (s *Series) budget() float64 {
-	return -math.Log(min(0.9, s.rates.BudgetGain*s.engine.cfg.Budget.perDay()*float64(s.rates.Block2Ms)/dayMs))
+	p := &s.rates.Params
+	rate := s.engine.cfg.Budget.perDay()
+	x := -math.Log(min(0.9, p.BudgetGain*rate*float64(s.rates.Block2Ms)/dayMs))
+	return x + (p.Tail-1)*math.Log(max(1, p.TailRate/rate))
 }
 
 const dayMs = 86400e3
