@@ -251,6 +251,9 @@ func (i *incidents) remind() {
 	}
 }
 
+// handleTimeout is how long storing what became of an incident may take.
+const handleTimeout = 10 * time.Second
+
 // step takes one step and carries out what came of it.
 func (i *incidents) step(ctx context.Context, now time.Time) {
 	for _, ev := range i.engine.Step(now) {
@@ -260,6 +263,9 @@ func (i *incidents) step(ctx context.Context, now time.Time) {
 }
 
 func (i *incidents) handle(ctx context.Context, now time.Time, ev correlate.Event) {
+	// A reload must not cut in half what the engine decided.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), handleTimeout)
+	defer cancel()
 	inc := ev.Incident
 	switch ev.Type {
 	case correlate.EventOpened:

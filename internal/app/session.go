@@ -123,7 +123,12 @@ func (s *session) restore(old *session) error {
 			return err
 		}
 		s.incidents.removed = old.incidents.removed
-		return s.incidents.engine.Restore(data)
+		if err := s.incidents.engine.Restore(data); err != nil {
+			return err
+		}
+		// A snapshot does not hold what is shown of incidents that merged into others.
+		s.incidents.engine.Adopt(s.app.now(), old.incidents.engine.Incidents())
+		return nil
 	}
 	return s.loadIncidents()
 }
