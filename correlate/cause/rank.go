@@ -8,7 +8,7 @@ import "slices"
 var deciders = []func(*view) finding{sharedAttribute, resource, edgeGap, spanGap, logPattern, change, excess, rarity}
 
 // fused are the kinds whose ranks are added up for the rest of the list.
-var fused = []func(*view) finding{ownAnomaly, residual, pageRank, correlation}
+var fused = []func(*view) finding{ownAnomaly, residual, pageRank, correlation, familyWalk, earliest}
 
 // Places of reciprocal ranks: 1/(place + rank). The evidence of deciders that stayed silent counts
 // more than a fused kind where it has something to say.
@@ -76,7 +76,6 @@ func (v *view) decide() decision {
 		}
 	}
 	d.score = make([]float64, len(v.names))
-	isCandidate := func(e int) bool { return v.candidate[e] }
 	for i := range d.findings {
 		if f := &d.findings[i]; spoken[f.kind] {
 			for rank, e := range order(f.score, func(e int) bool { return v.candidate[e] && f.score[e] > 0 }) {
@@ -90,7 +89,7 @@ func (v *view) decide() decision {
 	}
 	for _, kind := range fused {
 		f := kind(v)
-		for rank, e := range order(f.score, isCandidate) {
+		for rank, e := range order(f.score, func(e int) bool { return v.candidate[e] && f.score[e] > 0 }) {
 			d.score[e] += 1 / float64(fusedPlace+rank)
 		}
 		d.findings = append(d.findings, f)
