@@ -107,7 +107,9 @@ func (u *UI) apiSeries(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "bad_data", `invalid parameter "limit": want a number that is not negative`)
 		return
 	}
-	rows, _ := u.Data.Series(SeriesFilter{Query: r.FormValue("q"), Watch: r.FormValue("watch"), OnlyAnomalous: r.FormValue("anomalous") != "", Limit: limit})
+	rows, _ := u.Data.Series(SeriesFilter{
+		Query: r.FormValue("q"), Watch: r.FormValue("watch"), OnlyAnomalous: r.FormValue("anomalous") != "", Limit: limit, Explain: r.FormValue("explain") != "",
+	})
 	if rows == nil {
 		rows = []SeriesRow{}
 	}

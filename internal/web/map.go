@@ -144,8 +144,12 @@ func drawGraph(title string, edges []Edge, look func(name string) (class, note s
 		for _, name := range layer {
 			x, y := at(name)
 			class, note := look(name)
+			line := 17.0
+			if note == "" {
+				line = boxH/2 + 4
+			}
 			fmt.Fprintf(&b, `<g><title>%s</title><rect class="%s" x="%.1f" y="%.1f" width="%g" height="%g" rx="6"/><text x="%.1f" y="%.1f">%s</text>`,
-				template.HTMLEscapeString(clip(name, 200)), class, x, y, boxW, boxH, x+9, y+17, template.HTMLEscapeString(clip(name, 20)))
+				template.HTMLEscapeString(clip(name, 200)), class, x, y, boxW, boxH, x+9, y+line, template.HTMLEscapeString(clip(name, 20)))
 			if note != "" {
 				fmt.Fprintf(&b, `<text class="note" x="%.1f" y="%.1f">%s</text>`, x+9, y+33, template.HTMLEscapeString(note))
 			}

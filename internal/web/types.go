@@ -21,6 +21,8 @@ type SeriesFilter struct {
 	Watch         string
 	OnlyAnomalous bool
 	Limit         int
+	// Explain asks for SeriesRow.SeriesWhy.
+	Explain bool
 }
 
 // SeriesRow is one watched series and its last score. Numbers that do not exist are nil.
@@ -37,6 +39,23 @@ type SeriesRow struct {
 	Kind     string   `json:"kind,omitempty"`
 	Detector string   `json:"detector,omitempty"`
 	State    string   `json:"state"`
+
+	*SeriesWhy // Nil unless asked for.
+}
+
+// SeriesWhy says why the last sample of a series scored what it did.
+type SeriesWhy struct {
+	Expr        string         `json:"expr"`
+	Explanation string         `json:"explanation"`
+	Season      string         `json:"season"`
+	Evidence    []DetectorSays `json:"evidence"`
+}
+
+// DetectorSays is the score that one detector alone would give.
+type DetectorSays struct {
+	Detector string  `json:"detector"`
+	Kind     string  `json:"kind"`
+	Score    float64 `json:"score"`
 }
 
 // SeriesDetail is one watched series with all that its page shows.

@@ -4,6 +4,12 @@
 (function () {
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  // Times as everywhere on the pages: UTC, 24 hours; a day's first mark says the day.
+  const clock = (t) => {
+    const iso = new Date(t * 1000).toISOString();
+    return iso.slice(11, 16) === "00:00" ? iso.slice(5, 10) : iso.slice(11, 16);
+  };
+
   function draw(box, points) {
     const cols = [[], [], [], [], []];
     for (const p of points) {
@@ -18,10 +24,13 @@
       height: 280,
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "UTC"),
       cursor: { drag: { x: true, y: false } },
-      axes: [{ stroke: css("--fg"), grid: { stroke: css("--line") } }, { stroke: css("--fg"), grid: { stroke: css("--line") }, size: 70 }],
+      axes: [
+        { stroke: css("--fg"), grid: { stroke: css("--line"), width: 1 }, values: (_, ticks) => ticks.map(clock) },
+        { stroke: css("--fg"), grid: { stroke: css("--line"), width: 1 }, size: 70 },
+      ],
       bands: [{ series: [2, 1], fill: css("--band") }],
       series: [
-        {},
+        { value: (_, t) => (t == null ? "–" : new Date(t * 1000).toISOString().slice(0, 19).replace("T", " ")) },
         { label: "lower", stroke: css("--band") },
         { label: "upper", stroke: css("--band") },
         { label: "expected", stroke: css("--muted"), dash: [8, 8] },
