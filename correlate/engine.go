@@ -70,6 +70,7 @@ type Engine struct {
 	changes   []Change // in order of time
 	dirty     bool
 	lastStep  time.Time
+	breadth   int // entities of the largest graph of the last explanation
 	cache     map[uint64]*stretch
 	tracked   map[string]*tracked
 	owners    map[itemKey]string // item → incident
@@ -213,8 +214,9 @@ func (e *Engine) NextStep(now time.Time) time.Time {
 		}
 	}
 	if e.dirty {
-		// The pause grows with what there is to explain: one second per 10 000 alerts.
-		soonest(maxTime(now, e.lastStep.Add(stepPause+time.Duration(len(e.records))*100*time.Microsecond)))
+		// The pause grows with what there is to explain, so that explaining never takes all the time:
+		// one second per 10 000 alerts or 50 000 entities of the graph.
+		soonest(maxTime(now, e.lastStep.Add(stepPause+time.Duration(len(e.records))*100*time.Microsecond+time.Duration(e.breadth)*20*time.Microsecond)))
 	}
 	for _, t := range e.tracked {
 		if w := t.wake(&e.cfg); !w.IsZero() {

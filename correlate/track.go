@@ -59,6 +59,7 @@ type tracked struct {
 func (e *Engine) regroup(now time.Time) {
 	var groups []*tracked
 	used := map[uint64]*stretch{}
+	e.breadth = 0
 	for _, items := range stretches(e.items()) {
 		view := e.deps.Topology.At(items[len(items)-1].start)
 		sig := signature(items)
@@ -67,6 +68,7 @@ func (e *Engine) regroup(now time.Time) {
 			s = e.x.explain(items, view)
 		}
 		used[sig] = s
+		e.breadth = max(e.breadth, len(s.world.v))
 		for i := range s.groups {
 			groups = append(groups, &tracked{group: &s.groups[i], in: s})
 		}
