@@ -1,0 +1,30 @@
+package stack
+
+import (
+	"context"
+	"net/url"
+)
+
+// ScoredPoint is a Point with its raw score.
+type ScoredPoint struct {
+	Point
+	Score *float64
+}
+
+// ScoredPoints are the latest samples of a watch's only series, oldest first.
+func (t *Tidemark) ScoredPoints(ctx context.Context, watch string) ([]ScoredPoint, error) {
+	var rows []struct{ Labels string }
+	if err := t.get(ctx, "/api/v1/series?watch="+url.QueryEscape(watch), &rows); err != nil {
+		return nil, err
+	}
+	var out []ScoredPoint
+	for _, r := range rows {
+		q := url.Values{"watch": {watch}, "labels": {r.Labels}}
+		var points []ScoredPoint
+		if err := t.get(ctx, "/api/v1/series/points?"+q.Encode(), &points); err != nil {
+			return nil, err
+		}
+		out = append(out, points...)
+	}
+	return out, nil
+}
