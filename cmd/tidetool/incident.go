@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,17 +21,25 @@ import (
 
 // incident is the part of an incident that is printed; -o json prints all that tidemark sends.
 type incident struct {
-	ID         string    `json:"id"`
-	State      string    `json:"state"`
-	Severity   string    `json:"severity"`
-	Title      string    `json:"title"`
-	Summary    string    `json:"summary"`
-	Start      time.Time `json:"start"`
-	End        time.Time `json:"end"`
-	Revision   int       `json:"revision"`
-	Action     string    `json:"action"`
-	RunbookURL string    `json:"runbook_url"`
-	Alerts     []struct {
+	ID         string            `json:"id"`
+	State      string            `json:"state"`
+	Severity   string            `json:"severity"`
+	Title      string            `json:"title"`
+	Summary    string            `json:"summary"`
+	Start      time.Time         `json:"start"`
+	End        time.Time         `json:"end"`
+	Revision   int               `json:"revision"`
+	Action     string            `json:"action"`
+	RunbookURL string            `json:"runbook_url"`
+	NoCause    bool              `json:"no_clear_cause"`
+	Shared     map[string]string `json:"shared"`
+	Path       []struct {
+		Entity struct {
+			Name string `json:"name"`
+		} `json:"entity"`
+		State string `json:"state"`
+	} `json:"path"`
+	Alerts []struct {
 		Labels   map[string]string `json:"labels"`
 		StartsAt time.Time         `json:"starts_at"`
 		Status   string            `json:"status"`
@@ -156,12 +167,15 @@ func (c *client) printIncident(w io.Writer, i incident) {
 		{"start", stamp(i.Start)},
 		{"end", stamp(i.End)},
 		{"revision", fmt.Sprint(i.Revision)},
-		{"alerts", fmt.Sprint(len(i.Alerts))},
-		{"affected", i.affected()},
+		{"shared", i.shared()}, {"alerts", i.byName()},
+		{"affected", i.affected()}, {"path", i.way()},
 		{"action", i.Action},
 		{"runbook", i.RunbookURL},
 	} {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], orDash(line[1]))
+	}
+	if i.NoCause {
+		fmt.Fprintf(w, "\nno clear cause; candidates, best first:\n")
 	}
 	for n, cause := range i.Causes {
 		if n == 3 && c.output == "simple" {
@@ -170,7 +184,11 @@ func (c *client) printIncident(w io.Writer, i incident) {
 		}
 		fmt.Fprintf(w, "\ncause %d\t%s (%.2f) %s\n", n+1, i.cause(n), cause.Confidence, clean(cause.Text))
 		for _, e := range cause.Evidence {
-			fmt.Fprintf(w, "  -\t%s\n", orDash(e.Text))
+			sign := "−"
+			if e.For {
+				sign = "+"
+			}
+			fmt.Fprintf(w, "  %s\t%s\n", sign, orDash(e.Text))
 			if c.output == "extended" && e.Query != "" {
 				fmt.Fprintf(w, "\t%s\n", clean(e.Query))
 			}
@@ -191,6 +209,44 @@ func (i *incident) affected() string {
 		out = append(out, fmt.Sprintf("%d %s", a.N, a.Noun))
 	}
 	return strings.Join(out, ", ")
+}
+
+// shared are the labels that all alerts have.
+func (i *incident) shared() string {
+	out := make([]string, 0, len(i.Shared))
+	for _, k := range slices.Sorted(maps.Keys(i.Shared)) {
+		out = append(out, fmt.Sprintf("%s=%q", k, i.Shared[k]))
+	}
+	return strings.Join(out, ", ")
+}
+
+// byName counts the alerts by their names, the most frequent first: "24: ProbeFailing 12, …".
+func (i *incident) byName() string {
+	count := map[string]int{}
+	for _, a := range i.Alerts {
+		count[a.Labels["alertname"]]++
+	}
+	names := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), strings.Compare(a, b))
+	})
+	out := make([]string, 0, len(names))
+	for _, n := range names {
+		out = append(out, fmt.Sprintf("%s %d", orDash(n), count[n]))
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%d: %s", len(i.Alerts), strings.Join(out, ", ")), ": ")
+}
+
+// way is the path from the cause to the symptom.
+func (i *incident) way() string {
+	out := make([]string, 0, len(i.Path))
+	for _, h := range i.Path {
+		text := h.Entity.Name
+		if h.State != "" {
+			text += " (" + h.State + ")"
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " → ")
 }
 
 func (c *client) similarIncidents(ctx context.Context, s streams, id, _ string) error {

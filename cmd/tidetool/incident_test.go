@@ -12,7 +12,8 @@ import (
 const incidentJSON = `{"id":"i-1","state":"firing","severity":"critical","title":"database degradation affecting API and web tier",
 "summary":"disk of db-0 is saturated","start":"2026-11-22T09:00:00Z","revision":1,"alerts":[{"labels":{"alertname":"X"}},{"labels":{}}],
 "causes":[{"entity":{"kind":"node","name":"db-0"},"resource":"disk sda","text":"I/O time at 98 %","confidence":0.82,
-"evidence":[{"text":"onset first","query":"rate(x[5m])"}]}],"affected":[{"noun":"web servers","n":12}],
+"evidence":[{"for":true,"text":"onset first","query":"rate(x[5m])"},{"for":false,"text":"CPU is high too"}]}],
+"shared":{"team":"shop","cluster":"eu"},"path":[{"entity":{"name":"db-0"},"state":"DiskFull"},{"entity":{"name":"web"}}],"affected":[{"noun":"web servers","n":12}],
 "timeline":[{"time":"2026-11-22T09:00:00Z","kind":"onset","text":"disk"}],"action":"fail over","a_field_of_tomorrow":1}`
 
 func incidents(t *testing.T) (url string, posted *[]string) {
@@ -54,6 +55,11 @@ i-0       resolved  -         -                     0       -                   
 	require.Equal(t, exitOK, code)
 	require.Contains(t, out, "cause 1  node/db-0 disk sda (0.82) I/O time at 98 %")
 	require.Contains(t, out, "12 web servers")
+	require.Regexp(t, `\+ +onset first`, out)
+	require.Regexp(t, `− +CPU is high too`, out)
+	require.Regexp(t, `shared +cluster="eu", team="shop"`, out)
+	require.Regexp(t, `alerts +2: - 1, X 1`, out)
+	require.Regexp(t, `path +db-0 \(DiskFull\) → web`, out)
 	require.NotContains(t, out, "rate(x[5m])")
 
 	_, out, _ = tool("incident", "show", "i-1", "-o", "extended", url)

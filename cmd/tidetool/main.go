@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	app := kingpin.New("tidetool", "Offline tooling for Tidemark.")
 	app.Version(version.Print("tidetool"))
 	app.HelpFlag.Short('h')
-	app.UsageWriter(s.err)
+	app.UsageWriter(s.out)
 	app.ErrorWriter(s.err)
 	done := -1
 	app.Terminate(func(code int) {
