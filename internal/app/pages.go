@@ -65,7 +65,11 @@ func (p *pages) Series(f web.SeriesFilter) (rows []web.SeriesRow, total int) {
 		}
 		total++
 		if len(rows) < f.Limit {
-			rows = append(rows, e.row())
+			row := e.row()
+			if f.Explain {
+				row.SeriesWhy = e.why()
+			}
+			rows = append(rows, row)
 		}
 	}
 	return rows, total
@@ -81,6 +85,16 @@ func (e *entry) row() web.SeriesRow {
 		Lower: web.Finite(x.Lower), Upper: web.Finite(x.Upper), Score: web.Finite(x.Score), Active: sc.Active,
 		Kind: string(sc.Kind), Detector: sc.Detector, State: sc.State.String(),
 	}
+}
+
+// why is the explanation of the last sample with what each detector says of it.
+func (e *entry) why() *web.SeriesWhy {
+	x := e.series.Explain()
+	out := &web.SeriesWhy{Expr: e.query(), Explanation: x.Text, Season: x.Season, Evidence: []web.DetectorSays{}}
+	for _, d := range e.series.Evidence() {
+		out.Evidence = append(out.Evidence, web.DetectorSays{Detector: d.Detector, Kind: string(d.Kind), Score: d.Score})
+	}
+	return out
 }
 
 func (p *pages) SeriesDetail(watch, labels string) (web.SeriesDetail, bool) {
