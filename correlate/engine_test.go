@@ -66,6 +66,16 @@ func TestALoneAlertIsItsOwnIncident(t *testing.T) {
 	require.Equal(t, i, got)
 }
 
+func TestAHousekeepingAlertNamesItsOwnEntity(t *testing.T) {
+	e := engine("web", "api")
+	e.Alerts(t0, []*model.Alert{alert("KubeVersionMismatch", "api", 0)})
+	e.Step(t0)
+	i := live(e)[0]
+	require.Equal(t, "KubeVersionMismatch on api", i.Title)
+	require.Equal(t, "api", i.Causes[0].Entity.Name)
+	require.NotEmpty(t, i.Causes[0].Evidence[0].Query)
+}
+
 func TestAnIncidentLivesFromOpenedToResolved(t *testing.T) {
 	e := engine("web", "api", "db")
 	e.Alerts(t0.Add(time.Minute), outage(0))

@@ -23,6 +23,10 @@ func (v *view) causes(i *Incident) {
 	for _, c := range v.g.causes {
 		i.Causes = append(i.Causes, v.cause(c))
 	}
+	if len(i.Causes) == 0 {
+		v.ownCause(i)
+		return
+	}
 	if ev := v.e.deps.Evidence; ev != nil && len(i.Causes) > 0 {
 		q := Question{Incident: i.ID, Start: i.Causes[0].Start, FirstAlert: i.FirstAlert, Symptom: v.g.items[0].rec.Labels}
 		for _, c := range i.Causes {
@@ -41,6 +45,29 @@ func (v *view) causes(i *Incident) {
 			}
 		}
 	}
+}
+
+// ownConfidence is for housekeeping alerts, which no model of trouble explains: that their entity is
+// the cause is as likely as not.
+const ownConfidence = 0.5
+
+// ownCause names the entity of the first member where no root explains anything.
+func (v *view) ownCause(i *Incident) {
+	it := v.g.items[0]
+	for _, x := range v.g.items {
+		if x.vertex == it.vertex {
+			v.rootItems = append(v.rootItems, x)
+		}
+	}
+	ent := v.s.world.v[it.vertex].ent
+	i.Causes = []Cause{{
+		Entity: entityOf(ent), Resource: resourceOf(v.rootItems), Confidence: ownConfidence, Start: fromSeconds(it.onset),
+		Text: ent.Name + " (" + it.rec.place.name + ")",
+		Evidence: []cause.Evidence{{
+			Kind: "alert", For: true, Entity: ent.Name, Text: it.rec.place.name + " at " + ent.Name, Time: it.start, Value: it.onset, Weight: 1,
+			Query: promSelector("ALERTS_FOR_STATE", withoutSynthetic(it.rec.Labels)),
+		}},
+	}}
 }
 
 // fuse multiplies two independent opinions, what the alerts say and what the metrics say, and makes

@@ -78,6 +78,9 @@ func (v *view) subject(e Entity) (text, tier string) {
 			return n.one, n.tier
 		}
 	}
+	if len(v.g.causes) == 0 {
+		return e.Name, ""
+	}
 	if r := v.s.prob.roots[v.g.causes[0].root]; r.vertex >= 0 {
 		if n, ok := nounOfTier(v.s.world.v[r.vertex].attrs["tier"]); ok {
 			return n.one, n.tier
