@@ -25,6 +25,8 @@ const (
 	causePatience   = 60 * time.Second
 	actionPatience  = 60 * time.Second
 	resolvePatience = 200 * time.Second
+	// stormOver is how long no further alert comes when a storm is over.
+	stormOver = 20 * time.Second
 	// storm is how many alerts the default fault must raise.
 	storm = 50
 )
@@ -207,10 +209,14 @@ func (p *scenario) storm(ctx context.Context) error {
 	if p.fault.Name == shop.Faults[0].Name {
 		want = storm
 	}
-	err := until(ctx, stormPatience, fmt.Sprintf("%d alerts fire", want), func(ctx context.Context) (bool, error) {
+	most, since := 0, time.Now()
+	err := until(ctx, stormPatience, fmt.Sprintf("%d alerts fire and no more come", want), func(ctx context.Context) (bool, error) {
 		n, err := p.firing(ctx)
 		p.paged()
-		return n >= want, err
+		if n > most {
+			most, since = n, time.Now()
+		}
+		return n >= want && time.Since(since) > stormOver, err
 	})
 	p.say("%d alerts fire, %s after the fault.", p.alerts, time.Since(p.injected).Round(time.Second))
 	return err
