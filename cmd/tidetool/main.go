@@ -50,6 +50,7 @@ var commands = []func(app *kingpin.Application) map[string]runFunc{
 	checkCommand,
 	verifyCommand,
 	replayCommand,
+	explainCommand,
 }
 
 func main() {
@@ -77,7 +78,7 @@ func run(ctx context.Context, args []string, s streams) int {
 			table[name] = fn
 		}
 	}
-	name, err := app.Parse(args)
+	name, err := app.Parse(joinTimes(args))
 	if done >= 0 {
 		return done
 	}

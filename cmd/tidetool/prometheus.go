@@ -83,6 +83,21 @@ func parseTime(flag, s string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%s %q: want RFC 3339 (2026-11-22T09:00:00Z), Unix seconds, now, or a time before now such as -6h", flag, s)
 }
 
+// joinTimes writes "--from -6h" as "--from=-6h": the parser takes -6 for a flag.
+func joinTimes(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		next := i + 1
+		if isTime := args[i] == "--from" || args[i] == "--to" || args[i] == "--time"; isTime && next < len(args) && len(args[next]) > 1 && args[next][0] == '-' && args[next][1] >= '0' && args[next][1] <= '9' {
+			out = append(out, args[i]+"="+args[next])
+			i = next
+			continue
+		}
+		out = append(out, args[i])
+	}
+	return out
+}
+
 // progress returns a function that shows how far a run is on a terminal, and one that removes it. Elsewhere
 // both do nothing.
 func progress(s streams, what string) (show func(share float64), clear func()) {

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/tidemark/tidemark/internal/replay"
+)
+
+// explainCommand adds `tidetool explain`: why a sample scored what it did.
+func explainCommand(app *kingpin.Application) map[string]runFunc {
+	cmd := app.Command("explain", "Say why a series scores what it does: of a running tidemark its last sample, or of Prometheus' history any (--prometheus.url or --config).")
+	e := explainCmd{client: clientFlags(cmd), prom: prometheusFlags(cmd)}
+	cmd.Flag("watch", "Name of the watch.").Required().StringVar(&e.watch)
+	cmd.Flag("series", `Matchers of one series, for example {instance="db-0:9100"}.`).Default("{}").StringVar(&e.series)
+	cmd.Flag("time", "When: RFC 3339, Unix seconds, or a time before now such as -6h. Needs Prometheus.").StringVar(&e.time)
+	return map[string]runFunc{cmd.FullCommand(): e.run}
+}
+
+type explainCmd struct {
+	client              *client
+	prom                *promFlags
+	watch, series, time string
+}
+
+// explanation is a series with what is said of it, in the words of the API.
+type explanation struct {
+	Watch       string         `json:"watch"`
+	Labels      string         `json:"labels"`
+	Time        int64          `json:"time_ms"`
+	Expr        string         `json:"expr,omitempty"`
+	Explanation string         `json:"explanation"`
+	State       string         `json:"state"`
+	Season      string         `json:"season,omitempty"`
+	Value       *float64       `json:"value"`
+	Expected    *float64       `json:"expected"`
+	Lower       *float64       `json:"lower"`
+	Upper       *float64       `json:"upper"`
+	Score       *float64       `json:"score"`
+	Kind        string         `json:"kind,omitempty"`
+	Detector    string         `json:"detector,omitempty"`
+	Evidence    []detectorSays `json:"evidence"`
+}
+
+// detectorSays is the score that one detector alone would give.
+type detectorSays struct {
+	Detector string  `json:"detector"`
+	Kind     string  `json:"kind"`
+	Score    float64 `json:"score"`
+}
+
+func (e *explainCmd) run(ctx context.Context, s streams) error {
+	matchers, err := matchersOf(e.series)
+	if err != nil {
+		return err
+	}
+	var found []explanation
+	if e.prom.given() {
+		found, err = e.ofHistory(ctx, s, matchers)
+	} else {
+		found, err = e.ofTidemark(ctx, matchers)
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(found) == 0:
+		return fmt.Errorf("no series of watch %s matches %s", e.watch, e.series)
+	case len(found) > 1:
+		return fmt.Errorf("%d series of watch %s match %s, among them %s and %s: narrow --series", len(found), e.watch, e.series, clean(found[0].Labels), clean(found[1].Labels))
+	case e.client.output == "json":
+		return printJSON(s.out, found[0])
+	}
+	return found[0].print(s.out, e.client.output == "extended")
+}
+
+// matchersOf reads a selector; {} matches everything.
+func matchersOf(selector string) ([]*labels.Matcher, error) {
+	if selector == "{}" {
+		return nil, nil
+	}
+	ms, err := parser.NewParser(parser.Options{}).ParseMetricSelector(selector)
+	if err != nil {
+		return nil, fmt.Errorf("--series %q: %w", selector, err)
+	}
+	return ms, nil
+}
+
+// ofTidemark asks a running process about its last samples.
+func (e *explainCmd) ofTidemark(ctx context.Context, matchers []*labels.Matcher) ([]explanation, error) {
+	if e.time != "" {
+		return nil, errors.New("a running tidemark explains its last sample alone: for --time give --prometheus.url or --config")
+	}
+	query := url.Values{"watch": {e.watch}, "explain": {"1"}, "limit": {"100000"}}
+	var rows []explanation
+	if err := e.client.call(ctx, http.MethodGet, "/api/v1/series?"+query.Encode(), nil, &rows); err != nil {
+		return nil, err
+	}
+	p := parser.NewParser(parser.Options{})
+	var err error
+	rows = slices.DeleteFunc(rows, func(r explanation) bool {
+		ls, perr := p.ParseMetric(r.Labels)
+		if perr != nil {
+			err = fmt.Errorf("understand the labels %s: %w", r.Labels, perr)
+		}
+		return slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return m.Name != labels.MetricName && !m.Matches(ls.Get(m.Name)) })
+	})
+	return rows, err
+}
+
+// ofHistory learns the watch from Prometheus up to the time asked for.
+func (e *explainCmd) ofHistory(ctx context.Context, s streams, matchers []*labels.Matcher) ([]explanation, error) {
+	at, err := parseTime("--time", orNow(e.time), time.Now())
+	if err != nil {
+		return nil, err
+	}
+	c, cfg, err := e.prom.open(s)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	w, err := replay.FindWatch(ctx, c, cfg.Watches, cfg.Discover, e.watch, at)
+	if err != nil {
+		return nil, err
+	}
+	show, clear := progress(s, "Learning")
+	found, err := replay.Explain(ctx, c, cfg.Baseline, w, matchers, at, show)
+	clear()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]explanation, 0, len(found))
+	for _, f := range found {
+		x := explanation{
+			Watch: w.Name, Labels: f.Labels.String(), Time: f.Score.Time, Expr: w.Expr, Explanation: f.Why.Text, State: f.Why.State, Season: f.Why.Season,
+			Value: finite(f.Score.Value), Expected: finite(f.Score.Expected), Lower: finite(f.Score.Lower), Upper: finite(f.Score.Upper), Score: finite(f.Score.Raw),
+			Kind: string(f.Score.Kind), Detector: f.Score.Detector, Evidence: []detectorSays{},
+		}
+		for _, d := range f.Evidence {
+			x.Evidence = append(x.Evidence, detectorSays{d.Detector, string(d.Kind), d.Score})
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+func orNow(s string) string {
+	if s == "" {
+		return "now"
+	}
+	return s
+}
+
+func finite(x float64) *float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}
+
+func (x *explanation) print(out io.Writer, extended bool) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(w, "%s %s at %s\n%s\n\n", clean(x.Watch), clean(x.Labels), stamp(time.UnixMilli(x.Time)), clean(x.Explanation))
+	if extended {
+		fmt.Fprintf(w, "expression\t%s\nseason\t%s\n", orDash(x.Expr), orDash(x.Season))
+	}
+	for _, row := range []struct {
+		name string
+		v    *float64
+	}{{"value", x.Value}, {"expected", x.Expected}, {"lower", x.Lower}, {"upper", x.Upper}, {"score", x.Score}} {
+		fmt.Fprintf(w, "%s\t%s\n", row.name, digits(row.v))
+	}
+	fmt.Fprintf(w, "state\t%s\n\nDETECTOR\tKIND\tSCORE ALONE\n", orDash(x.State))
+	for _, d := range x.Evidence {
+		if d.Score > 0 || extended {
+			fmt.Fprintf(w, "%s\t%s\t%.3f\n", clean(d.Detector), clean(d.Kind), d.Score)
+		}
+	}
+	return w.Flush()
+}
+
+func digits(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return strconv.FormatFloat(*v, 'g', 6, 64)
+}
