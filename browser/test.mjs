@@ -96,7 +96,8 @@ async function open(options = {}) {
   page.on("dialog", (d) => { page.problems.push(`dialog ${d.message()}`); d.dismiss(); });
   page.on("pageerror", (e) => page.problems.push(`error ${e.message}`));
   page.on("console", (m) => m.type() === "error" && page.problems.push(`console ${m.text()}`));
-  page.on("requestfailed", (r) => page.problems.push(`request ${r.url()} ${r.failure()?.errorText}`));
+  // Leaving a page ends the list's refresh that is on its way: no failure.
+  page.on("requestfailed", (r) => r.failure()?.errorText !== "net::ERR_ABORTED" && page.problems.push(`request ${r.url()} ${r.failure()?.errorText}`));
   page.on("request", (r) => { if (!r.url().startsWith(made.url) && !r.url().startsWith("data:")) page.problems.push(`left for ${r.url()}`); });
   return page;
 }

@@ -137,12 +137,22 @@ func (w *world) Status() web.Status {
 
 func (w *world) Feedback(string, string, bool, string) error { return nil }
 
+func (w *world) Confirmed(id string) string {
+	switch id {
+	case hostileID:
+		return hostile
+	case resolvedID:
+		return "payments-db disk"
+	}
+	return ""
+}
+
 func (w *world) Similar(id string) []web.Similar {
 	if id == hostileID {
-		return []web.Similar{{ID: resolvedID, Title: hostile, Start: w.now.Add(-30 * time.Hour), Score: 0.9, Confirmed: hostile}}
+		return []web.Similar{{ID: resolvedID, Title: hostile, Start: w.now.Add(-30 * time.Hour), Score: 0.9, Confirmed: hostile, Fixed: hostile}}
 	}
 	return []web.Similar{
-		{ID: resolvedID, Title: "database degradation affecting checkout and payments", Start: w.now.Add(-30 * time.Hour), Score: 0.91, Confirmed: "payments-db disk"},
+		{ID: resolvedID, Title: "database degradation affecting checkout and payments", Start: w.now.Add(-30 * time.Hour), Score: 0.91, Confirmed: "payments-db disk", Fixed: "fail over the database"},
 		{ID: "past-00007", Title: "checkout errors", Start: w.now.Add(-200 * time.Hour), Score: 0.62},
 	}
 }

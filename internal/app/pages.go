@@ -178,7 +178,12 @@ func (p *pages) Similar(id string) []web.Similar {
 	}
 	var out []web.Similar
 	for _, past := range p.s.app.memory.Similar(inc, similarShown) {
-		out = append(out, web.Similar{ID: past.ID, Title: past.Title, Start: past.Start, Score: past.Score, Confirmed: past.Confirmed})
+		out = append(out, web.Similar{ID: past.ID, Title: past.Title, Start: past.Start, Score: past.Score, Confirmed: past.Confirmed, Fixed: past.Fixed})
 	}
 	return out
+}
+
+func (p *pages) Confirmed(id string) string {
+	past, _ := p.s.app.memory.Past(id)
+	return past.Confirmed
 }

@@ -21,7 +21,7 @@ type Span struct{ From, To int64 }
 const (
 	chartWidth, chartHeight = 1000.0, 240.0
 	marginLeft, marginRight = 92.0, 10.0
-	marginTop, marginBottom = 10.0, 24.0
+	marginTop, marginBottom = 18.0, 24.0
 )
 
 // scale maps time and value onto the drawing.

@@ -200,7 +200,7 @@ func (u *UI) view(inc *correlate.Incident) incidentView {
 	v := incidentView{
 		incidentRow: rowOf(inc), AlertCount: len(inc.Alerts), Shared: pairs(inc.Shared),
 		Action: inc.Action, RunbookURL: safeURL(inc.RunbookURL), Affected: inc.Affected,
-		Proposals: u.Data.Proposals(inc.ID), Similar: u.Data.Similar(inc.ID), Link: u.incidentURL(inc.ID),
+		Proposals: u.Data.Proposals(inc.ID), Similar: u.Data.Similar(inc.ID), Confirmed: u.Data.Confirmed(inc.ID), Link: u.incidentURL(inc.ID),
 		Timeline: timeline(inc, u.Now()), Groups: groups(inc), Events: events(inc),
 	}
 	if inc.Revision > 1 {

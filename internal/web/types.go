@@ -93,6 +93,7 @@ type Similar struct {
 	Start     time.Time `json:"start"`
 	Score     float64   `json:"score"`
 	Confirmed string    `json:"confirmed,omitempty"`
+	Fixed     string    `json:"fixed,omitempty"` // What ended it, where that is known.
 }
 
 // Status is how Tidemark itself does.

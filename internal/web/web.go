@@ -45,6 +45,8 @@ type Data interface {
 	Verdict(r *http.Request, proposal, by string, approve bool) error
 	// Similar are past incidents like this one, nearest first.
 	Similar(id string) []Similar
+	// Confirmed is the cause as people know it; empty until somebody said.
+	Confirmed(id string) string
 }
 
 // Options are the settings of the pages.

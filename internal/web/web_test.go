@@ -83,7 +83,11 @@ func (f *fake) Verdict(_ *http.Request, p, by string, approve bool) error {
 	return nil
 }
 
-func (f *fake) Similar(string) []web.Similar { return nil }
+func (f *fake) Similar(string) []web.Similar {
+	return []web.Similar{{ID: "old", Title: "the disk again", Score: 0.9, Confirmed: "db-primary disk", Fixed: "failover"}}
+}
+
+func (f *fake) Confirmed(string) string { return "db-primary disk, said people" }
 
 const token = "sixteen-characters"
 
@@ -167,6 +171,7 @@ func TestIncidentPageShowsWhatTheNightShiftNeeds(t *testing.T) {
 	for _, want := range []string{
 		"database degradation", "db-primary disk", "82 %", "next: web at 10 %", "12 web servers", "failover",
 		`action="/tm/incidents/abc123/proposals/p1"`, "Approve", "1 alert → 1 incident", "/incidents/abc123.md",
+		"ended by: failover", "db-primary disk, said people",
 	} {
 		require.Contains(t, body, want)
 	}
