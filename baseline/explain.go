@@ -34,8 +34,10 @@ func (s *Series) Explain() Explanation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sc := s.last
-	x := Explanation{Kind: sc.Kind, Detector: sc.Detector, Score: sc.Raw, Value: sc.Value, Expected: sc.Expected,
-		Lower: sc.Lower, Upper: sc.Upper, State: sc.State.String()}
+	x := Explanation{
+		Kind: sc.Kind, Detector: sc.Detector, Score: sc.Raw, Value: sc.Value, Expected: sc.Expected,
+		Lower: sc.Lower, Upper: sc.Upper, State: sc.State.String(),
+	}
 	if s.model == nil {
 		x.Text = "Nothing is known yet: fewer than two samples."
 		return x

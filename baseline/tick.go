@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tidemark/tidemark/baseline/detect"
@@ -54,7 +55,7 @@ func groupKey(watch string, ls labels.Labels, by []string) (key, name string) {
 	}
 	shared.Sort()
 	name = shared.Labels().String()
-	return watch + "\xff" + ls.Get(labels.MetricName) + "\xff" + name, name
+	return watch + "\xff" + ls.Get(model.MetricNameLabel) + "\xff" + name, name
 }
 
 // join files a series under its group; the engine's lock is held.

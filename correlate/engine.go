@@ -6,7 +6,6 @@
 package correlate
 
 import (
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -80,7 +79,7 @@ type Engine struct {
 // NewEngine returns an engine; cfg must be valid.
 func NewEngine(cfg Config, deps Deps) *Engine {
 	if deps.Logger == nil {
-		deps.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+		deps.Logger = slog.New(slog.DiscardHandler)
 	}
 	if deps.Topology == nil {
 		deps.Topology = topology.NewGraph(topology.Options{})

@@ -370,7 +370,10 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestStrangeInputIsHarmless(t *testing.T) {
 	e := engine("a", "b", "a", "a")
 	e.Alerts(t0, []*model.Alert{
-		nil, {}, {Labels: model.LabelSet{"alertname": "x"}}, {Labels: model.LabelSet{"prometheus_replica": "a"}, StartsAt: t0},
+		nil,
+		{},
+		{Labels: model.LabelSet{"alertname": "x"}},
+		{Labels: model.LabelSet{"prometheus_replica": "a"}, StartsAt: t0},
 		{Labels: model.LabelSet{"alertname": "NoPlace"}, StartsAt: t0},
 		{Labels: model.LabelSet{"alertname": "Ends before it starts", "service": "a b\xff"}, StartsAt: t0, EndsAt: t0.Add(-time.Hour)},
 		{Labels: model.LabelSet{"alertname": "Future", "instance": "[::1]:9100"}, StartsAt: t0.Add(240 * time.Hour)},

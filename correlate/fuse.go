@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/tidemark/tidemark/correlate/cause"
 )
@@ -148,7 +149,7 @@ func (v *view) evidence(c ranked, own []*item) []cause.Evidence {
 			Query: promSelector("ALERTS_FOR_STATE", withoutSynthetic(it.rec.Labels)),
 		}
 		if a := it.rec.Anomaly; a != nil {
-			ev.Kind, ev.Query, ev.Value, ev.Time = "anomaly", a.Query, a.Value, a.Since
+			ev.Kind, ev.Query, ev.Value, ev.Time = "anomaly", a.Query, a.Value, sampleTime(a)
 			ev.Text = cmp.Or(a.Text, ev.Text)
 			ev.Expected, ev.Lower, ev.Upper = &a.Expected, &a.Lower, &a.Upper
 		}
@@ -190,4 +191,12 @@ func after(s float64) string {
 		return fmt.Sprintf("%.0f s after the first", s)
 	}
 	return fmt.Sprintf("%.0f min after the first", s/60)
+}
+
+// sampleTime is when the anomaly's value was taken, so that its query gives it again.
+func sampleTime(a *Anomaly) time.Time {
+	if a.At.IsZero() {
+		return a.Since
+	}
+	return a.At
 }

@@ -120,6 +120,7 @@ type Anomaly struct {
 	Score  float64        `json:"score"`
 	Since  time.Time      `json:"since"`
 	Until  time.Time      `json:"until,omitzero"`
+	At     time.Time      `json:"at,omitzero"` // of the sample that Value is
 	Active bool           `json:"active"`
 	Text   string         `json:"text,omitempty"`
 	Query  string         `json:"query,omitempty"`

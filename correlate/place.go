@@ -86,7 +86,6 @@ func (c *Config) placeOf(ls, annotations model.LabelSet) placement {
 // found is a placement resolved against a view: numbers of the view, or -1, and what is left to add.
 type found struct {
 	pod, workload, node, zone, volume, unit int
-	newEntity                               topology.Entity // when nothing is known
 }
 
 // resolve looks the placement up in the graph; what is not in the graph stays -1.

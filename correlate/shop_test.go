@@ -19,9 +19,18 @@ func shopGraph(targets bool) *topology.Graph {
 	g := topology.NewGraph(topology.Options{})
 	var calls, up []topology.Sample
 	for _, c := range [][2]string{
-		{"lb", "web"}, {"web", "api-catalog"}, {"web", "api-users"}, {"web", "api-orders"},
-		{"api-orders", "cart"}, {"api-orders", "payment"}, {"api-orders", "db-primary"}, {"api-catalog", "db-primary"}, {"api-catalog", "db-replica"},
-		{"api-users", "db-primary"}, {"cart", "db-primary"}, {"payment", "db-primary"},
+		{"lb", "web"},
+		{"web", "api-catalog"},
+		{"web", "api-users"},
+		{"web", "api-orders"},
+		{"api-orders", "cart"},
+		{"api-orders", "payment"},
+		{"api-orders", "db-primary"},
+		{"api-catalog", "db-primary"},
+		{"api-catalog", "db-replica"},
+		{"api-users", "db-primary"},
+		{"cart", "db-primary"},
+		{"payment", "db-primary"},
 	} {
 		calls = append(calls, topology.Sample{Labels: labels.FromStrings("client", c[0], "server", c[1]), Value: 1})
 	}
@@ -92,9 +101,9 @@ func TestTheStormOfTheShopIsOneIncident(t *testing.T) {
 				for _, ev := range events {
 					t.Logf("%d alerts: %s. %s", len(ev.Incident.Alerts), ev.Incident.Title, ev.Incident.Summary)
 				}
-				require.Equal(t, 1, len(events), "incidents")
+				require.Len(t, events, 1, "incidents")
 				i := events[0].Incident
-				require.Equal(t, len(alerts), len(i.Alerts))
+				require.Len(t, i.Alerts, len(alerts))
 				require.Equal(t, "database degradation affecting API and web tier", i.Title)
 				require.Equal(t, "db-primary", i.Causes[0].Entity.Name)
 				require.Equal(t, "disk", i.Causes[0].Resource)

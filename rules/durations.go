@@ -48,6 +48,9 @@ func (d Durations) For(alertname string) time.Duration {
 	return longest
 }
 
+// Knows says whether there is an alerting rule of this name.
+func (d Durations) Knows(alertname string) bool { return len(d.byName[alertname]) > 0 }
+
 // ForAlert returns the wait of the rule that made this alert: of the rules with its name, the
 // longest of those whose own labels it carries (a warning often waits longer than a critical).
 // Rule labels that are templates match anything.

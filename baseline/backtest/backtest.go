@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"golang.org/x/sync/errgroup"
 
@@ -93,7 +94,7 @@ func Read(r io.Reader) ([]Row, error) {
 // Score runs rows through a new series of the engine, in order, and hands each score to each.
 // Rows are scored causally: nothing of a later row is known.
 func Score(e *baseline.Engine, name string, rows []Row, each func(Row, baseline.Score)) *baseline.Series {
-	s := e.Add("backtest", labels.FromStrings(labels.MetricName, name), 0, baseline.SeriesOptions{})
+	s := e.Add("backtest", labels.FromStrings(model.MetricNameLabel, name), 0, baseline.SeriesOptions{})
 	for _, r := range rows {
 		each(r, s.Observe(int64(math.Round(r.Time*1000)), r.Value))
 	}

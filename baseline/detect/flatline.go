@@ -12,14 +12,18 @@ import (
 // (integers with few levels, constants) have a q near 1 and need long runs; where repeats come in
 // bursts the calibration on the series' own runs takes over.
 var (
-	stuck = Detector{Family: tuning.Stuck, Name: "stuck", Kind: Flatline, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2},
+	stuck = Detector{
+		Family: tuning.Stuck, Name: "stuck", Kind: Flatline, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2},
 		Stat: func(m *[Words]float32, in *Input) float64 {
 			return run(m, in, in.Value == in.Last)
-		}}
-	zero = Detector{Family: tuning.Zero, Name: "zero", Kind: Flatline, Up: -1, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2},
+		},
+	}
+	zero = Detector{
+		Family: tuning.Zero, Name: "zero", Kind: Flatline, Up: -1, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2},
 		Stat: func(m *[Words]float32, in *Input) float64 {
 			return run(m, in, in.Value == 0)
-		}}
+		},
+	}
 )
 
 // runFloor is what a run must reach to say anything, in nats.

@@ -9,14 +9,22 @@ import (
 // The point tests compare one sample with the few before it and with the slow mean: they see
 // spikes and dips that no season explains, and values that no past day has reached.
 var (
-	localUp = Detector{Family: tuning.Local, Name: "local_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
-		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Local, floorZ) }}
-	localDown = Detector{Family: tuning.Local, Name: "local_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
-		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Local, floorZ) }}
-	globalUp = Detector{Family: tuning.Global, Name: "global_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
-		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Global, floorZ) }}
-	globalDown = Detector{Family: tuning.Global, Name: "global_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
-		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Global, floorZ) }}
+	localUp = Detector{
+		Family: tuning.Local, Name: "local_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
+		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Local, floorZ) },
+	}
+	localDown = Detector{
+		Family: tuning.Local, Name: "local_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
+		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Local, floorZ) },
+	}
+	globalUp = Detector{
+		Family: tuning.Global, Name: "global_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
+		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Global, floorZ) },
+	}
+	globalDown = Detector{
+		Family: tuning.Global, Name: "global_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
+		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Global, floorZ) },
+	}
 )
 
 func clamp(x, lim float64) float64 { return math.Max(-lim, math.Min(lim, x)) }

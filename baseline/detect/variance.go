@@ -8,7 +8,8 @@ import (
 
 // variance sees a series that jumps about more than it does: the mean absolute step of the last
 // 45 minutes over that of the last day.
-var variance = Detector{Family: tuning.Variance, Name: "variance_up", Kind: Collective, Up: 1, Floor: 0, Prior: Gumbel{Place: 0.34, Scale: 0.27},
+var variance = Detector{
+	Family: tuning.Variance, Name: "variance_up", Kind: Collective, Up: 1, Floor: 0, Prior: Gumbel{Place: 0.34, Scale: 0.27},
 	Stat: func(m *[Words]float32, in *Input) float64 {
 		if in.Gap {
 			return 0
@@ -27,4 +28,5 @@ var variance = Detector{Family: tuning.Variance, Name: "variance_up", Kind: Coll
 			return 0
 		}
 		return logAt(short/long, 0)
-	}}
+	},
+}

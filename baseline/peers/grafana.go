@@ -22,8 +22,10 @@ type grafana struct {
 
 func newGrafana(step time.Duration, robust bool) *grafana {
 	hour := max(time.Hour, 3*step)
-	g := &grafana{step: step, hold: max(1, int(5*time.Minute/step)), hour: newMoving(hour, step), robust: robust,
-		means: newWindow(8*24*time.Hour, step), devs: newWindow(8*24*time.Hour, step)}
+	g := &grafana{
+		step: step, hold: max(1, int(5*time.Minute/step)), hour: newMoving(hour, step), robust: robust,
+		means: newWindow(8*24*time.Hour, step), devs: newWindow(8*24*time.Hour, step),
+	}
 	back := 30 * time.Minute
 	g.long = newMoving(26*time.Hour, step)
 	if robust {

@@ -73,9 +73,11 @@ type Model struct {
 func New(cal *Calendar, p *tuning.Params, step int64) *Model {
 	n := Slots(p, step)
 	slotMs := int64(dayMs) / int64(n)
-	m := &Model{cal: cal, slots: n, slotMs: slotMs, days: p.Days,
+	m := &Model{
+		cal: cal, slots: n, slotMs: slotMs, days: p.Days,
 		base: make([]float32, p.Days), unit: make([]float32, p.Days), number: make([]int32, p.Days), class: make([]uint8, p.Days),
-		codes: make([]uint8, n*p.Days), today: make([]float32, n)}
+		codes: make([]uint8, n*p.Days), today: make([]float32, n),
+	}
 	m.Slot = -1
 	m.clearToday()
 	return m

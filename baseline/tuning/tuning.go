@@ -131,7 +131,8 @@ func Weight(step, hours float64) float64 { return 1 - math.Exp2(-step/(3600*hour
 // NewRates computes the weights for a step in seconds.
 func NewRates(p Params, step float64) *Rates {
 	w := func(hours float64, atLeast float64) float64 { return Weight(step, max(hours, atLeast*step/3600)) }
-	r := &Rates{Params: p, Step: step,
+	r := &Rates{
+		Params: p, Step: step,
 		Level: w(p.LevelHours, 1), Err: w(p.ErrHours, 1), Scale: w(p.ScaleHours, 1), Vol: w(p.VolHours, 1),
 		Local: 1 - math.Exp2(-1/p.LocalSteps), LocalAbs: w(p.LocalHours, 1), LocalVol: w(p.LocalVolHours, 6),
 		Global: w(p.GlobalHours, 1), Slow: w(p.SlowHours, 4), Var: w(p.VarHours, 4), VarLong: w(p.VarLong, 8),

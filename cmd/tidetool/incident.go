@@ -167,8 +167,10 @@ func (c *client) printIncident(w io.Writer, i incident) {
 		{"start", stamp(i.Start)},
 		{"end", stamp(i.End)},
 		{"revision", fmt.Sprint(i.Revision)},
-		{"shared", i.shared()}, {"alerts", i.byName()},
-		{"affected", i.affected()}, {"path", i.way()},
+		{"shared", i.shared()},
+		{"alerts", i.byName()},
+		{"affected", i.affected()},
+		{"path", i.way()},
 		{"action", i.Action},
 		{"runbook", i.RunbookURL},
 	} {

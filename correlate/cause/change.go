@@ -53,8 +53,10 @@ func change(v *view) finding {
 		if before < 0 {
 			when = fmt.Sprintf("%s after the start", (-before).Round(time.Second))
 		}
-		return []Evidence{{Kind: f.kind, For: true, Entity: c.Entity, Time: c.Time.UTC(), Query: c.Query, Value: 1, Weight: f.score[e],
-			Text: strings.TrimSuffix(fmt.Sprintf("%s of %s, %s: %s", c.Kind, c.Entity, when, c.Text), ": ") + "."}}
+		return []Evidence{{
+			Kind: f.kind, For: true, Entity: c.Entity, Time: c.Time.UTC(), Query: c.Query, Value: 1, Weight: f.score[e],
+			Text: strings.TrimSuffix(fmt.Sprintf("%s of %s, %s: %s", c.Kind, c.Entity, when, c.Text), ": ") + ".",
+		}}
 	}
 	if decisive == 0 || len(top) > maxChanged {
 		return f

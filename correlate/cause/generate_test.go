@@ -20,7 +20,6 @@ type shop struct {
 	calls   map[string][]string
 	order   []string // Callees before callers.
 	noEdges bool     // No client-side latency of calls.
-	quant   bool     // Quantiles in place of means.
 	names   func(what string) string
 }
 

@@ -50,7 +50,7 @@ func readLogs(r io.Reader, name string) ([]LogCount, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer z.Close()
+		defer func() { _ = z.Close() }()
 		r = z
 	}
 	cr := newCSV(r)

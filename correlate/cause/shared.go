@@ -68,8 +68,10 @@ func sharedAttribute(v *view) finding {
 		if why[e] == "" {
 			return nil
 		}
-		return []Evidence{{Kind: f.kind, For: true, Entity: v.names[e], Time: msTime(v.start), Value: f.score[e], Weight: 2, Text: why[e],
-			Query: fmt.Sprintf("ALERTS{%s}", matcher[e])}}
+		return []Evidence{{
+			Kind: f.kind, For: true, Entity: v.names[e], Time: msTime(v.start), Value: f.score[e], Weight: 2, Text: why[e],
+			Query: fmt.Sprintf("ALERTS{%s}", matcher[e]),
+		}}
 	}
 	if best, first, second := v.topTwo(f.score); best >= 0 && first > second {
 		f.decided, f.strength, f.margin = []int{best}, 2, 1

@@ -188,7 +188,7 @@ func endsWithWildcard(dst []byte, from int) bool {
 
 // appendParts masks the numbers of a word that is constant as a whole: node-129 is node-<*>, and in
 // a word with colons every part is read for itself.
-func appendParts(dst []byte, from int, w string) []byte {
+func appendParts(dst []byte, _ int, w string) []byte {
 	start := 0
 	for i := 0; i <= len(w); i++ {
 		if i < len(w) && w[i] != ':' && w[i] != '-' && w[i] != '/' {

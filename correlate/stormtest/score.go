@@ -170,13 +170,13 @@ func Mean(all []Figures) Figures {
 }
 
 // Reduction is the alerts per group over that of the truth.
-func (f *Figures) Reduction() float64 { return float64(f.True) / float64(f.Groups) }
+func (out *Figures) Reduction() float64 { return float64(out.True) / float64(out.Groups) }
 
 // ECE is the expected calibration error in five bins of equal width.
-func (f *Figures) ECE() float64 {
+func (out *Figures) ECE() float64 {
 	const bins = 5
 	var n, p, right [bins]float64
-	for _, c := range f.Calibration {
+	for _, c := range out.Calibration {
 		b := min(bins-1, int(c.P*bins))
 		n[b]++
 		p[b] += c.P
@@ -187,15 +187,15 @@ func (f *Figures) ECE() float64 {
 	sum := 0.0
 	for b := range bins {
 		if n[b] > 0 {
-			sum += math.Abs(p[b]-right[b]) / float64(len(f.Calibration))
+			sum += math.Abs(p[b]-right[b]) / float64(len(out.Calibration))
 		}
 	}
 	return sum
 }
 
 // AUROC is the probability that a right claim was stated with more confidence than a wrong one.
-func (f *Figures) AUROC() float64 {
-	c := slices.Clone(f.Calibration)
+func (out *Figures) AUROC() float64 {
+	c := slices.Clone(out.Calibration)
 	slices.SortFunc(c, func(a, b Claim) int { return cmp.Compare(a.P, b.P) })
 	var wins, total float64
 	for _, r := range c {

@@ -248,8 +248,10 @@ func TestIstioNamesAServiceWithOneWorkloadOnce(t *testing.T) {
 
 func TestKubeReadsVolumesZonesAndAutoscalers(t *testing.T) {
 	answers := make([][]topology.Sample, 10)
-	answers[0] = []topology.Sample{sample(1, "namespace", "shop", "pod", "db-0", "node", "n1", "created_by_kind", "StatefulSet", "created_by_name", "db"),
-		sample(1, "namespace", "shop", "pod", "nightly-123-x", "node", "n1", "created_by_kind", "Job", "created_by_name", "nightly-123")}
+	answers[0] = []topology.Sample{
+		sample(1, "namespace", "shop", "pod", "db-0", "node", "n1", "created_by_kind", "StatefulSet", "created_by_name", "db"),
+		sample(1, "namespace", "shop", "pod", "nightly-123-x", "node", "n1", "created_by_kind", "Job", "created_by_name", "nightly-123"),
+	}
 	answers[2] = []topology.Sample{sample(1, "namespace", "shop", "job_name", "nightly-123", "owner_kind", "CronJob", "owner_name", "nightly")}
 	answers[3] = []topology.Sample{sample(1, "namespace", "shop", "pod", "db-0", "persistentvolumeclaim", "data-db-0")}
 	answers[4] = []topology.Sample{sample(1, "node", "n1", "internal_ip", "10.0.0.1")}

@@ -57,7 +57,7 @@ func (s *session) holdOf(ls model.LabelSet) (time.Duration, bool) {
 	if holds == nil {
 		return 0, false
 	}
-	if len(ls[model.AlertNameLabel]) == 0 {
+	if !holds.Knows(string(ls[model.AlertNameLabel])) {
 		return 0, false
 	}
 	return holds.ForAlert(toLabels(ls)), true

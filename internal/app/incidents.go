@@ -190,7 +190,7 @@ func (i *incidents) anomaly(now time.Time, e *entry) {
 	sc := e.series.Last()
 	a := correlate.Anomaly{
 		Watch: e.watch.Name, Labels: e.labelSet(), Kind: string(sc.Kind), Score: sc.Raw,
-		Since: time.UnixMilli(sc.Since).UTC(), Active: sc.Active, Text: e.title() + ": " + e.series.Explain().Text,
+		Since: time.UnixMilli(sc.Since).UTC(), At: time.UnixMilli(sc.Time).UTC(), Active: sc.Active, Text: e.title() + ": " + e.series.Explain().Text,
 		Query: e.query(), Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper,
 	}
 	if !sc.Active || sc.Since == 0 {
@@ -233,7 +233,7 @@ func (i *incidents) Run(ctx context.Context) error {
 		}
 		wait := 10 * time.Second
 		if next := i.engine.NextStep(i.now()); !next.IsZero() {
-			wait = min(wait, max(next.Sub(i.now()), 10*time.Millisecond))
+			wait = min(wait, max(next.Sub(i.now()), minStep))
 		}
 		timer.Reset(wait)
 	}
@@ -253,6 +253,9 @@ func (i *incidents) remind() {
 
 // handleTimeout is how long storing what became of an incident may take.
 const handleTimeout = 10 * time.Second
+
+// minStep is the shortest time between two steps, whatever the engine asks for.
+const minStep = 100 * time.Millisecond
 
 // step takes one step and carries out what came of it.
 func (i *incidents) step(ctx context.Context, now time.Time) {

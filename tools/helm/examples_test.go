@@ -292,12 +292,14 @@ func TestChart(t *testing.T) {
 		want, absent []string
 	}{
 		{
-			"as it comes", m{},
+			"as it comes",
+			m{},
 			[]string{"StatefulSet/tide-tidemark", "Service/tide-tidemark", "ConfigMap/tide-tidemark", "ServiceAccount/tide-tidemark"},
 			[]string{"ServiceMonitor/tide-tidemark", "PrometheusRule/tide-tidemark", "Ingress/tide-tidemark", "NetworkPolicy/tide-tidemark", "ConfigMap/tide-tidemark-overview-dashboard"},
 		},
 		{
-			"with everything", m{
+			"with everything",
+			m{
 				"serviceMonitor":    m{"enabled": true, "additionalLabels": m{"release": "main"}},
 				"prometheusRule":    m{"enabled": true, "additionalLabels": m{"release": "main"}},
 				"grafana":           m{"dashboards": m{"enabled": true, "annotations": m{"grafana_folder": "Tidemark"}}},
@@ -320,7 +322,8 @@ func TestChart(t *testing.T) {
 			nil,
 		},
 		{
-			"on a claim that exists, with another name", m{"fullnameOverride": "tm", "persistence": m{"existingClaim": "state"}, "serviceAccount": m{"create": false}},
+			"on a claim that exists, with another name",
+			m{"fullnameOverride": "tm", "persistence": m{"existingClaim": "state"}, "serviceAccount": m{"create": false}},
 			[]string{"StatefulSet/tm"},
 			[]string{"ServiceAccount/tm", "StatefulSet/tide-tidemark"},
 		},

@@ -237,7 +237,7 @@ func (r *report) score(s sets, data, bench string) error {
 		if err != nil {
 			return err
 		}
-		defer os.Remove(f.Name())
+		defer func() { _ = os.Remove(f.Name()) }()
 		if _, err := f.Write(raw); err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func run(data, bench, out string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	speed, err := mine(filepath.Join(data, "logs"), dir)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func recorded(ctx context.Context, o options) (table, []result, error) {
 	if err != nil {
 		return t, nil, err
 	}
-	defer os.RemoveAll(out)
+	defer func() { _ = os.RemoveAll(out) }()
 	var figures []stormtest.Figures
 	for _, f := range dirs {
 		s, err := loadStorm(filepath.Dir(f))
