@@ -86,9 +86,12 @@ func (p *scenario) play(ctx context.Context) error {
 		when bool
 		do   func(context.Context) error
 	}{
-		{p.fault.Static, p.storm}, {p.fault.Static, p.firstPage}, {p.fault.Static, p.cause},
+		{p.fault.Static, p.storm},
+		{p.fault.Static, p.firstPage},
+		{p.fault.Static, p.cause},
 		{!p.fault.Static, p.contextual},
-		{isDefault, p.act}, {!isDefault, p.heal},
+		{isDefault, p.act},
+		{!isDefault, p.heal},
 		{p.fault.Static, p.recovered},
 	} {
 		if step.when && ctx.Err() == nil {

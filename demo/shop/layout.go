@@ -83,10 +83,17 @@ type edge struct{ client, server string }
 // edges are all calls between services that a page can cause.
 var edges = []edge{
 	{LB, Web},
-	{Web, Catalog}, {Web, Users}, {Web, Orders},
-	{Orders, Cart}, {Orders, Payment}, {Orders, DBPrimary},
-	{Catalog, DBPrimary}, {Catalog, DBReplica},
-	{Users, DBPrimary}, {Cart, DBPrimary}, {Payment, DBPrimary},
+	{Web, Catalog},
+	{Web, Users},
+	{Web, Orders},
+	{Orders, Cart},
+	{Orders, Payment},
+	{Orders, DBPrimary},
+	{Catalog, DBPrimary},
+	{Catalog, DBReplica},
+	{Users, DBPrimary},
+	{Cart, DBPrimary},
+	{Payment, DBPrimary},
 }
 
 // The mix of pages, and how many of the catalogue's reads need the primary (the rest take the

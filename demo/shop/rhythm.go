@@ -22,7 +22,7 @@ var Morning = time.Date(2026, 9, 16, 10, 30, 0, 0, time.UTC)
 // minutes and less than a week, as the calendar repeats then.
 func RhythmAt(now time.Time) Rhythm {
 	const week = 7 * 24 * time.Hour
-	return Rhythm{Shift: (Morning.Sub(now).Truncate(time.Minute)) % week}
+	return Rhythm{Shift: Morning.Sub(now).Truncate(time.Minute) % week}
 }
 
 // Rate is the mean number of pages per second at time t. sunday asks for the pattern of a Sunday
