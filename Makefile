@@ -37,12 +37,13 @@ unit: ## Run the tests that need nothing but Go and gcc.
 	cd tools/jsonnet && $(GO) test ./...
 
 .PHONY: e2e
-e2e: build tools ## Run the tests with a real Prometheus, Alertmanager and browser.
+e2e: build tools browser ## Run the tests with a real Prometheus, Alertmanager and browser.
 	cd demo && $(GO) test -timeout 20m ./...
 
 .PHONY: browser
-browser: ## Open every page in a real browser (Chromium; screenshots go to TIDEMARK_SHOTS).
-	cd browser && npm ci --ignore-scripts --no-audit --no-fund && node test.mjs
+browser: ## Open every page in a real browser (Chromium; TIDEMARK_SCREENSHOTS=folder keeps the pictures).
+	cd browser && npm ci --ignore-scripts --no-audit --no-fund
+	node browser/test.mjs
 
 .PHONY: check
 check: lint mixin-check helm-check tidy-check size-check ## Lint, and compare everything rendered with its source.

@@ -51,7 +51,7 @@ func TestIncidentInHistoryIsNotLearnedAsNormal(t *testing.T) {
 	})
 	for i := 21 * 288; i < 22*288; i += 17 {
 		sc := s.Observe(monday.Add(time.Duration(i)*5*time.Minute).UnixMilli(), wave(i))
-		require.InDelta(t, wave(i), sc.Expected, 8, "at %d", i%288)
+		require.InDelta(t, sc.Expected, wave(i), 8, "at %d", i%288)
 	}
 }
 
@@ -67,7 +67,7 @@ func TestLevelShiftAlarmsOnceAndIsAcceptedAfterTwoDays(t *testing.T) {
 			require.Greater(t, sc.Raw, 1.0)
 		}
 		if i > 17*288 {
-			require.InDelta(t, shifted(i), sc.Expected, 15)
+			require.InDelta(t, sc.Expected, shifted(i), 15)
 		}
 	}
 	require.LessOrEqual(t, alarms, 4)
@@ -128,7 +128,7 @@ func TestForecastFollowsTheDay(t *testing.T) {
 	for _, h := range []time.Duration{time.Hour, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
 		f := s.Forecast(h)
 		truth := wave(n - 1 + int(h/(5*time.Minute)))
-		require.InDelta(t, truth, f.Expected, 8, h.String())
+		require.InDelta(t, f.Expected, truth, 8, h.String())
 		require.Less(t, f.Lower, f.Expected)
 		require.Greater(t, f.Upper, f.Expected)
 		require.Less(t, f.Upper-f.Lower, 60.0)

@@ -137,6 +137,6 @@ func TestASilentHubWithOneAlertExplainsManyTiers(t *testing.T) {
 	e.Alerts(t0.Add(time.Minute), []*model.Alert{alert("DatabaseDiskSaturated", "db", 0)})
 	e.Step(t0.Add(time.Minute))
 	got := live(e)
-	require.Equal(t, 1, len(got), "incidents")
+	require.Len(t, got, 1, "incidents")
 	require.Equal(t, "db", got[0].Causes[0].Entity.Name)
 }

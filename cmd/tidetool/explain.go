@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -116,7 +117,7 @@ func (e *explainCmd) ofTidemark(ctx context.Context, matchers []*labels.Matcher)
 		if perr != nil {
 			err = fmt.Errorf("understand the labels %s: %w", r.Labels, perr)
 		}
-		return slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return m.Name != labels.MetricName && !m.Matches(ls.Get(m.Name)) })
+		return slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return m.Name != model.MetricNameLabel && !m.Matches(ls.Get(m.Name)) })
 	})
 	return rows, err
 }

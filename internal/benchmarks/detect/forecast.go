@@ -19,9 +19,7 @@ type forecastError struct {
 	inside, n   float64
 }
 
-func (f *forecastError) mase() float64     { return f.ours / f.naive }
-func (f *forecastError) coverage() float64 { return f.inside / f.n }
-
+func (f *forecastError) mase() float64 { return f.ours / f.naive }
 func measureForecast(rows []backtest.Row, f *forecastError) error {
 	e, err := baseline.NewEngine(baseline.DefaultConfig(), nil)
 	if err != nil {

@@ -96,7 +96,7 @@ func (b *bench) scores(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	r, err := b.score(ctx, dir)
 	if err != nil {
 		return err
@@ -203,7 +203,7 @@ func (b *bench) budgets(ctx context.Context) error {
 			return err
 		}
 		r, err := b.score(ctx, dir, "--no-vus")
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir)
 		if err != nil {
 			return err
 		}
