@@ -47,14 +47,21 @@ func (s *session) readAlertHistory(ctx context.Context) error {
 		labels.MustNewMatcher(labels.MatchEqual, "__name__", "ALERTS"),
 		labels.MustNewMatcher(labels.MatchEqual, "alertstate", "firing"),
 	}
-	found := 0
+	// A series comes once for each slice of time that is read: a firing that goes over the edge of a
+	// slice began in the one before.
+	last := map[string]int64{}
 	err := s.prom.Read(ctx, matchers, from.UnixMilli(), now.UnixMilli(), func(series promread.Series) error {
-		times := make([]time.Time, 0, len(series.T))
+		key := series.Labels.String()
+		before, known := last[key]
+		var starts []time.Time
 		for _, t := range series.T {
-			times = append(times, time.UnixMilli(t).UTC())
+			if !known || t-before > firingGap.Milliseconds() {
+				starts = append(starts, time.UnixMilli(t).UTC())
+			}
+			before, known = t, true
 		}
-		found++
-		s.incidents.history.AddSeries(labelSetOf(series.Labels), times, firingGap)
+		last[key] = before
+		s.incidents.history.Add(labelSetOf(series.Labels), starts...)
 		return nil
 	})
 	if err != nil {
@@ -62,7 +69,7 @@ func (s *session) readAlertHistory(ctx context.Context) error {
 	}
 	s.incidents.history.Observe(from, now)
 	s.incidents.engine.Touch()
-	s.logger.Info("Read the history of alerts", "series", found)
+	s.logger.Info("Read the history of alerts", "series", len(last))
 	return nil
 }
 
