@@ -24,7 +24,7 @@ type Config struct {
 	// MaxAlerts bounds the memory: above it the oldest ended alerts are forgotten early.
 	MaxAlerts int `yaml:"max_alerts,omitempty"`
 	// AnomalyIncidents is how many anomalies with one cause open an incident that has no alert;
-	// 0: never.
+	// 0, the default: never, a page needs an alert.
 	AnomalyIncidents int `yaml:"anomaly_incidents"`
 	// AnomalyWait is how long such an incident waits for an alert to join before it is told.
 	AnomalyWait model.Duration `yaml:"anomaly_wait,omitempty"`
@@ -55,7 +55,7 @@ func DefaultConfig() Config {
 		RevisionInterval: model.Duration(time.Minute),
 		Retention:        model.Duration(6 * time.Hour),
 		MaxAlerts:        200_000,
-		AnomalyIncidents: 3,
+		AnomalyIncidents: 0,
 		AnomalyWait:      model.Duration(2 * time.Minute),
 		SharedLabels:     []string{"cluster", "region", "environment", "env", "namespace", "team", "owner"},
 		ReplicaLabels:    []string{"prometheus_replica", "replica", "__replica__", "prometheus"},

@@ -300,7 +300,9 @@ func TestAChangeAtTheRootIsEvidence(t *testing.T) {
 }
 
 func TestAnomaliesTakePartWithoutAlerts(t *testing.T) {
-	e := engine("web", "api", "db")
+	cfg := correlate.DefaultConfig()
+	cfg.AnomalyIncidents = 3
+	e := correlate.NewEngine(cfg, correlate.Deps{Topology: chain("web", "api", "db"), Rules: noHold})
 	anomaly := func(service, watch string, at time.Duration) {
 		e.Anomaly(t0.Add(at), correlate.Anomaly{
 			Watch: watch, Labels: model.LabelSet{"service": model.LabelValue(service)}, Kind: "point", Score: 3, Since: t0.Add(at), Active: true,

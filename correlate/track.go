@@ -227,7 +227,13 @@ func freshID(g *group, used map[string]*tracked) string {
 // lastEnd is when the last member ended, and whether all have.
 func (g *group) lastEnd() (time.Time, bool) {
 	var last time.Time
+	// Where there are alerts, they say when it is over: a baseline may call a new level strange long
+	// after everybody has gone home.
+	alerts := slices.ContainsFunc(g.items, func(it *item) bool { return it.rec.Anomaly == nil })
 	for _, it := range g.items {
+		if alerts && it.rec.Anomaly != nil {
+			continue
+		}
 		if it.end.IsZero() {
 			return time.Time{}, false
 		}

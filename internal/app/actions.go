@@ -109,7 +109,9 @@ func (v verifier) Recovered(_ context.Context, i runbook.Incident) (ok bool, why
 			continue
 		}
 		sc := e.series.Last()
-		if sc.Active || sc.Raw > 1 {
+		// Inside the band is recovered, though a level that moved may count as strange for longer; a value
+		// that does not exist, as a share of nothing, is not outside.
+		if sc.Raw > 1 && (sc.Value < sc.Lower || sc.Value > sc.Upper) {
 			return false, fmt.Sprintf("%s %s is still outside its band: %.4g, expected %.4g to %.4g", a.Watch, a.Labels, sc.Value, sc.Lower, sc.Upper), nil
 		}
 	}

@@ -70,6 +70,9 @@ func (ev *evidence) Run(ctx context.Context) error {
 			return nil
 		case q := <-ev.ask:
 			r := cause.Rank(ev.build(q), cause.Options{})
+			for i := range r.Candidates {
+				r.Candidates[i].Evidence = sound(r.Candidates[i].Evidence)
+			}
 			ev.mu.Lock()
 			before, had := ev.rankings[q.Incident]
 			ev.rankings[q.Incident] = ranking{r, ev.s.app.now()}
@@ -84,6 +87,20 @@ func (ev *evidence) Run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// sound makes numbers of evidence that JSON has none for: a share of nothing is not a number.
+func sound(in []cause.Evidence) []cause.Evidence {
+	for i := range in {
+		e := &in[i]
+		e.Value, e.Weight = finite(e.Value), finite(e.Weight)
+		for _, p := range []**float64{&e.Expected, &e.Lower, &e.Upper} {
+			if *p != nil && finite(**p) != **p {
+				*p = nil
+			}
+		}
+	}
+	return in
 }
 
 func first(r cause.Ranking) string {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -189,9 +190,9 @@ func (i *incidents) change(now time.Time, c correlate.Change) {
 func (i *incidents) anomaly(now time.Time, e *entry) {
 	sc := e.series.Last()
 	a := correlate.Anomaly{
-		Watch: e.watch.Name, Labels: e.labelSet(), Kind: string(sc.Kind), Score: sc.Raw,
+		Watch: e.watch.Name, Labels: e.labelSet(), Kind: string(sc.Kind), Score: finite(sc.Raw),
 		Since: time.UnixMilli(sc.Since).UTC(), At: time.UnixMilli(sc.Time).UTC(), Active: sc.Active, Text: e.title() + ": " + e.series.Explain().Text,
-		Query: e.query(), Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper,
+		Query: e.query(), Value: finite(sc.Value), Expected: finite(sc.Expected), Lower: finite(sc.Lower), Upper: finite(sc.Upper),
 	}
 	if !sc.Active || sc.Since == 0 {
 		if e.anomaly == nil {
@@ -237,6 +238,14 @@ func (i *incidents) Run(ctx context.Context) error {
 		}
 		timer.Reset(wait)
 	}
+}
+
+// finite is v, or 0 where JSON has no number for it.
+func finite(v float64) float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0
+	}
+	return v
 }
 
 // remindInterval is how often the runbooks hear of an incident that lasts: without a word they take

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -81,11 +82,12 @@ type entry struct {
 	block  string
 	labels labels.Labels
 
-	mu         sync.Mutex
-	seen       int64 // Time of the last sample or absence, in ms.
-	lastSample int64
-	lastActive int64
-	ring       *ring // Recent samples; nil where there are too many series to keep them.
+	mu             sync.Mutex
+	seen           int64 // Time of the last sample or absence, in ms.
+	lastSample     int64
+	lastActive     int64
+	kind, detector string // Of the anomaly that lasts, or of the last one.
+	ring           *ring  // Recent samples; nil where there are too many series to keep them.
 
 	anomaly *correlate.Anomaly // What the correlation knows of it; used by the scoring loop alone.
 }
@@ -427,6 +429,9 @@ func (e *entry) keep(sc baseline.Score, sample bool) {
 	}
 	if sc.Active {
 		e.lastActive = sc.Time
+		if sc.Kind != "" {
+			e.kind, e.detector = string(sc.Kind), sc.Detector
+		}
 	}
 	if e.ring != nil {
 		e.ring.add(web.Point{Time: sc.Time, Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Score: sc.Raw})
@@ -628,6 +633,7 @@ func (e *entry) fill(out *export.Series) {
 	sc := e.series.Last()
 	e.mu.Lock()
 	seen, lastSample, lastActive := e.seen, e.lastSample, e.lastActive
+	kind, detector := e.kind, e.detector
 	e.mu.Unlock()
 	nan := math.NaN()
 	*out = export.Series{
@@ -640,7 +646,7 @@ func (e *entry) fill(out *export.Series) {
 		out.Observed, out.Expected, out.Lower, out.Upper = nan, nan, nan, nan
 	}
 	if sc.Active {
-		out.Active = append(out.Active, export.Active{Kind: string(sc.Kind), Detector: sc.Detector})
+		out.Active = append(out.Active, export.Active{Kind: cmp.Or(string(sc.Kind), kind, string(baseline.Collective)), Detector: cmp.Or(sc.Detector, detector)})
 	}
 	out.Interesting = sc.Active || seen-lastActive < recently.Milliseconds() && lastActive > 0
 	for _, h := range horizons {
