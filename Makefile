@@ -36,9 +36,17 @@ unit: ## Run the tests that need nothing but Go and gcc.
 	$(GO) test -race ./...
 	cd tools/jsonnet && $(GO) test ./...
 
+# The end-to-end tests on small set-ups of real servers; those that need the whole shop are a target of
+# their own, since each takes minutes of two cores.
+SHOP_TESTS := TestAStorm|TestKilledInTheStorm|TestKilledForGood|TestLiveAndBacktest|TestPrometheusRestarted|TestReadsAndScores
+
 .PHONY: e2e
 e2e: build tools browser ## Run the tests with a real Prometheus, Alertmanager and browser.
-	cd demo && $(GO) test -timeout 20m ./...
+	cd demo && $(GO) test -timeout 20m -parallel 2 -skip '$(SHOP_TESTS)' ./...
+
+.PHONY: e2e-shop
+e2e-shop: build tools ## Run the end-to-end tests on the demo's whole shop (about 15 minutes).
+	cd demo && $(GO) test -timeout 40m -parallel 1 -run '$(SHOP_TESTS)' -v ./e2e
 
 .PHONY: browser
 browser: ## Open every page in a real browser (Chromium; TIDEMARK_SCREENSHOTS=folder keeps the pictures).
