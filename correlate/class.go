@@ -53,10 +53,9 @@ var classWords = []struct {
 		"pod not ready", "crash loop", "crash looping", "crashloop", "oom", "oomkilled", "oom killed", "killed", "container waiting", "replicas mismatch", "replicas", "container restart", "restarts", "restarting",
 		"evicted", "image pull", "unschedulable", "pending", "pod", "instance down", "instances down", "process down", "absent", "not running", "readiness", "liveness", "misscheduled", "not scheduled",
 	}},
-	{classSaturation, []string{"lag", "lagging", "behind"}}, // Who is behind waits for another: more often a victim than a cause.
 	{classCause, []string{
 		"certificate", "cert", "tls", "expired", "expiry", "expiring", "volume", "disk", "filesystem", "fills", "filling", "full", "out of space", "inode", "inodes", "read only", "readonly", "rollout", "deploy", "deployment failed",
-		"replication", "split brain", "no leader", "leader", "quorum", "corrupt", "deadlock", "deadlocks", "lock", "db down", "database down", "mysql down", "postgresql down", "postgres down", "redis down",
+		"replication", "replica lag", "lag", "split brain", "no leader", "leader", "quorum", "corrupt", "deadlock", "deadlocks", "lock", "db down", "database down", "mysql down", "postgresql down", "postgres down", "redis down",
 		"mongodb down", "kafka down", "rabbitmq down", "elasticsearch", "cluster health", "slow queries", "slow query", "query slow", "io wait", "iops", "iowait", "checkpoint", "vacuum", "failover", "broker", "config", "auth failures", "secret",
 	}},
 	{classSaturation, []string{
