@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -19,6 +20,25 @@ type Query struct {
 type Sample struct {
 	Labels labels.Labels
 	Value  float64
+}
+
+// SamplesOf is the answer of an instant query as sources read it.
+func SamplesOf(vector model.Vector) []Sample {
+	out := make([]Sample, 0, len(vector))
+	for _, s := range vector {
+		out = append(out, Sample{Labels: LabelsOf(model.LabelSet(s.Metric)), Value: float64(s.Value)})
+	}
+	return out
+}
+
+// LabelsOf is a label set in the form that sources and rules read.
+func LabelsOf(set model.LabelSet) labels.Labels {
+	b := labels.NewScratchBuilder(len(set))
+	for k, v := range set {
+		b.Add(string(k), string(v))
+	}
+	b.Sort()
+	return b.Labels()
 }
 
 // Found is what a source read out of samples. Edges carry no times; Graph.Add knows them.

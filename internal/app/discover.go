@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/correlate/topology"
@@ -60,7 +59,7 @@ func (s *session) holdOf(ls model.LabelSet) (time.Duration, bool) {
 	if !holds.Knows(string(ls[model.AlertNameLabel])) {
 		return 0, false
 	}
-	return holds.ForAlert(toLabels(ls)), true
+	return holds.ForAlert(topology.LabelsOf(ls)), true
 }
 
 // seriesOptions are what a watch says to the baselines.
@@ -84,20 +83,7 @@ func (i instant) Instant(ctx context.Context, expr string, at time.Time) ([]topo
 	if err != nil {
 		return nil, err
 	}
-	out := make([]topology.Sample, 0, len(vector))
-	for _, s := range vector {
-		out = append(out, topology.Sample{Labels: toLabels(model.LabelSet(s.Metric)), Value: float64(s.Value)})
-	}
-	return out, nil
-}
-
-func toLabels(set model.LabelSet) labels.Labels {
-	b := labels.NewScratchBuilder(len(set))
-	for k, v := range set {
-		b.Add(string(k), string(v))
-	}
-	b.Sort()
-	return b.Labels()
+	return topology.SamplesOf(vector), nil
 }
 
 // refreshTopology asks every source for its edges.

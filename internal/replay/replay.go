@@ -238,18 +238,5 @@ func (i instant) Instant(ctx context.Context, expr string, at time.Time) ([]topo
 	if err != nil {
 		return nil, err
 	}
-	out := make([]topology.Sample, 0, len(vector))
-	for _, s := range vector {
-		out = append(out, topology.Sample{Labels: toLabels(model.LabelSet(s.Metric)), Value: float64(s.Value)})
-	}
-	return out, nil
-}
-
-func toLabels(set model.LabelSet) labels.Labels {
-	b := labels.NewScratchBuilder(len(set))
-	for k, v := range set {
-		b.Add(string(k), string(v))
-	}
-	b.Sort()
-	return b.Labels()
+	return topology.SamplesOf(vector), nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 
+	"github.com/tidemark/tidemark/correlate/topology"
 	"github.com/tidemark/tidemark/rules"
 )
 
@@ -38,7 +39,7 @@ func (b *rulebook) hold(ls model.LabelSet) (time.Duration, bool) {
 	if !b.read || ls[model.AlertNameLabel] == "" {
 		return 0, false
 	}
-	return b.holds.ForAlert(toLabels(ls)), true
+	return b.holds.ForAlert(topology.LabelsOf(ls)), true
 }
 
 // minGap is how long no sample means that the alert is over: the time that Prometheus itself takes
