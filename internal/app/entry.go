@@ -1,0 +1,154 @@
+package app
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/internal/export"
+	"github.com/tidemark/tidemark/internal/web"
+)
+
+// entry is one watched series.
+type entry struct {
+	series *baseline.Series
+	watch  *watch
+	key    string // The labels' text.
+	block  string
+	labels labels.Labels
+
+	mu             sync.Mutex
+	seen           int64 // Time of the last sample or absence, in ms.
+	lastSample     int64
+	lastActive     int64
+	kind, detector string // Of the anomaly that lasts, or of the last one.
+	ring           *ring  // Recent samples; nil where there are too many series to keep them.
+
+	anomaly *correlate.Anomaly // What the correlation knows of it; used by the scoring loop alone.
+}
+
+func labelSetOf(ls labels.Labels) model.LabelSet {
+	set := make(model.LabelSet, ls.Len())
+	ls.Range(func(l labels.Label) {
+		if l.Name != model.MetricNameLabel {
+			set[model.LabelName(l.Name)] = model.LabelValue(l.Value)
+		}
+	})
+	return set
+}
+
+// title names the series in a sentence: the watch and what it is about.
+func (e *entry) title() string {
+	var about []string
+	for _, name := range telling {
+		if v := e.series.Labels().Get(name); v != "" && !slices.Contains(about, v) {
+			about = append(about, v)
+		}
+		if len(about) == 2 {
+			break
+		}
+	}
+	if len(about) == 0 {
+		return e.watch.Name
+	}
+	return e.watch.Name + " of " + strings.Join(about, " ")
+}
+
+// labelSet are the series' own labels, without the metric's name.
+func (e *entry) labelSet() model.LabelSet { return labelSetOf(e.series.Labels()) }
+
+// observe scores one sample.
+func (e *entry) observe(t int64, v float64) {
+	if t <= e.seen {
+		return
+	}
+	e.keep(e.series.Observe(t, v), true)
+}
+
+// absent scores the lack of the sample that was due at t.
+func (e *entry) absent(t int64) {
+	if t <= e.seen {
+		return
+	}
+	sc := e.series.Absent(t)
+	sc.Time, sc.Value = t, math.NaN()
+	e.keep(sc, false)
+}
+
+// keep notes a score for charts, export and rankings.
+func (e *entry) keep(sc baseline.Score, sample bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.seen = sc.Time
+	if sample {
+		e.lastSample = sc.Time
+	}
+	if sc.Active {
+		e.lastActive = sc.Time
+		if sc.Kind != "" {
+			e.kind, e.detector = string(sc.Kind), sc.Detector
+		}
+	}
+	if e.ring != nil {
+		e.ring.add(web.Point{Time: sc.Time, Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Score: sc.Raw})
+	}
+}
+
+// recentPoints are the samples that are kept, oldest first.
+func (e *entry) recentPoints() []web.Point {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ring == nil {
+		return nil
+	}
+	return e.ring.points()
+}
+
+// profile is the expected value over the day, evenly spaced, and the season's name.
+func (e *entry) profile() ([]float64, string) {
+	points := e.series.Profile()
+	out := make([]float64, len(points))
+	for i, p := range points {
+		out[i] = p.Expected
+	}
+	return out, e.series.Season().String()
+}
+
+// fill writes what is exported of the series into out.
+func (e *entry) fill(out *export.Series) {
+	sc := e.series.Last()
+	e.mu.Lock()
+	seen, lastSample, lastActive := e.seen, e.lastSample, e.lastActive
+	kind, detector := e.kind, e.detector
+	e.mu.Unlock()
+	nan := math.NaN()
+	*out = export.Series{
+		Block: e.block, Labels: e.labels, Watch: e.watch.Name, Time: sc.Time,
+		Observed: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper,
+		Score: sc.Raw, Alarm: sc.Alarm, BudgetRatio: e.series.BudgetRatio(),
+		Active: out.Active[:0], Forecasts: out.Forecasts[:0], Limits: out.Limits[:0],
+	}
+	if seen > lastSample { // Stale: a series that is gone has no value and no band.
+		out.Observed, out.Expected, out.Lower, out.Upper = nan, nan, nan, nan
+	}
+	if sc.Active {
+		out.Active = append(out.Active, export.Active{Kind: cmp.Or(string(sc.Kind), kind, string(baseline.Collective)), Detector: cmp.Or(sc.Detector, detector)})
+	}
+	out.Interesting = sc.Active || seen-lastActive < recently.Milliseconds() && lastActive > 0
+	for _, h := range horizons {
+		f := e.series.Forecast(h.ahead)
+		out.Forecasts = append(out.Forecasts, export.Forecast{Horizon: h.name, Expected: f.Expected, Lower: f.Lower, Upper: f.Upper})
+	}
+	if e.watch.Limit != nil {
+		if l, ok := e.series.TimeToLimit(*e.watch.Limit); ok {
+			out.Limits = append(out.Limits, export.Limit{Name: "declared", Seconds: l.Seconds, Lower: l.Lower, Upper: l.Upper})
+		}
+	}
+}

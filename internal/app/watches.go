@@ -1,0 +1,248 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/tidemark/tidemark/internal/export"
+	"github.com/tidemark/tidemark/internal/web"
+	"github.com/tidemark/tidemark/rules"
+)
+
+// watch is one expression and the series that it gives.
+type watch struct {
+	rules.Watch
+	metric   string // What it measures, in words, for the ranking of causes.
+	interval time.Duration
+	next     time.Time // The first step not scored yet.
+	learned  bool
+	done     float64 // Share of the history that is learned.
+	err      error
+	series   map[string]*entry // By the labels' text.
+}
+
+// progress is the mean over the watches of what is learned of their history.
+func (s *scorer) progress() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.watches) == 0 {
+		return 1
+	}
+	sum := 0.0
+	for _, w := range s.watches {
+		sum += w.done
+	}
+	return sum / float64(len(s.watches))
+}
+
+// refresh asks what to watch until there is an answer; false when ctx ended first.
+func (s *scorer) refresh(ctx context.Context) bool {
+	pause := 2 * time.Second
+	for {
+		err := s.update(ctx)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() == nil {
+			s.logger.Warn("Finding what to watch failed, trying again", "pause", pause, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, time.Minute)
+	}
+}
+
+// update takes over what is to be watched now. A watch that stays as it was keeps its series.
+func (s *scorer) update(ctx context.Context) error {
+	found, err := s.discover(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := map[string]*watch{}
+	for _, w := range s.watches {
+		old[cursorKey(w.Watch)] = w
+	}
+	s.watches = s.watches[:0:0]
+	for _, fw := range found {
+		key := cursorKey(fw)
+		w, known := old[key]
+		if !known {
+			w = &watch{metric: metricOf(fw.Name, fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], series: map[string]*entry{}}
+		}
+		w.Watch = fw
+		s.watches = append(s.watches, w)
+		delete(old, key)
+	}
+	for _, w := range old {
+		for _, e := range w.series {
+			s.engine.Remove(e.series)
+		}
+		s.entries = slices.DeleteFunc(s.entries, func(e *entry) bool { return e.watch == w })
+	}
+	s.revive()
+	return nil
+}
+
+// cursorKey tells watches apart whose scores may not be mixed.
+func cursorKey(w rules.Watch) string {
+	return fmt.Sprintf("%s\x00%s\x00%s", w.Name, w.Expr, w.Interval)
+}
+
+// revive makes entries of the series that the engine holds from a load or a session before; the lock
+// is held.
+func (s *scorer) revive() {
+	byName := map[string]*watch{}
+	for _, w := range s.watches {
+		byName[w.Name] = w
+	}
+	for _, bs := range s.engine.All() {
+		w := byName[bs.Watch()]
+		if w == nil {
+			s.engine.Remove(bs)
+			continue
+		}
+		last := bs.Last().Time
+		if _, ok := w.series[bs.Labels().String()]; ok || last == 0 {
+			continue
+		}
+		e := s.enter(w, bs.Labels())
+		e.seen, e.lastSample = last, last
+		// Where the state ends, reading goes on: what came meanwhile is caught up.
+		if at := time.UnixMilli(last).Add(w.interval).Truncate(w.interval); at.After(w.next) && !w.learned {
+			w.next = at
+		}
+	}
+}
+
+// adopt takes over where a session before had come.
+func (s *scorer) adopt(old *scorer) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	for _, w := range old.watches {
+		s.cursors[cursorKey(w.Watch)] = w.next
+	}
+	s.learned.Store(old.learned.Load())
+}
+
+func (s *scorer) watchList() []*watch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.watches)
+}
+
+func (s *scorer) entry(w *watch, ls labels.Labels) *entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := w.series[ls.String()]; ok {
+		return e
+	}
+	return s.enter(w, ls)
+}
+
+// enter begins to watch a series; the lock is held.
+func (s *scorer) enter(w *watch, ls labels.Labels) *entry {
+	out := export.SeriesLabels(ls, w.Name)
+	e := &entry{
+		series: s.engine.Add(w.Name, ls, w.interval, seriesOptions(w.Watch)), watch: w,
+		key: labelSetOf(ls).String(), block: export.Block(out), labels: out,
+	}
+	if len(s.entries) < export.AutoLimit {
+		e.ring = &ring{}
+	}
+	w.series[ls.String()] = e
+	s.entries = append(s.entries, e)
+	return e
+}
+
+// forget drops the series that have been gone for long.
+func (s *scorer) forget(w *watch, now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, e := range w.series {
+		if now-e.lastSample < forgetAfter.Milliseconds() {
+			continue
+		}
+		s.engine.Remove(e.series)
+		delete(w.series, key)
+		s.entries = slices.DeleteFunc(s.entries, func(x *entry) bool { return x == e })
+	}
+}
+
+// Len implements export.Source.
+func (s *scorer) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.entries)
+}
+
+// all are the watched series in the order of their arrival.
+func (s *scorer) all() []*entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.entries)
+}
+
+// find is the series of a watch with these labels.
+func (s *scorer) find(watch, key string) (*entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.entries {
+		if e.watch.Name == watch && e.key == key {
+			return e, true
+		}
+	}
+	return nil, false
+}
+
+// newest is the time of the newest sample of all watched series.
+func (s *scorer) newest() time.Time {
+	var last int64
+	for _, e := range s.all() {
+		e.mu.Lock()
+		last = max(last, e.lastSample)
+		e.mu.Unlock()
+	}
+	if last == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(last).UTC()
+}
+
+// status is how every watch does.
+func (s *scorer) status() []web.WatchStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]web.WatchStatus, 0, len(s.watches))
+	for _, w := range s.watches {
+		st := web.WatchStatus{Name: w.Name, Expr: w.Expr, Origin: w.Origin, Series: len(w.series), Learned: w.done}
+		if w.err != nil {
+			st.Error = w.err.Error()
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// horizons are the forecasts that are exported.
+var horizons = []struct {
+	name  string
+	ahead time.Duration
+}{{"1h", time.Hour}, {"6h", 6 * time.Hour}, {"24h", 24 * time.Hour}, {"7d", 7 * 24 * time.Hour}}
+
+// Each implements export.Source.
+func (s *scorer) Each(fn func(*export.Series)) {
+	var out export.Series
+	for _, e := range s.all() {
+		e.fill(&out)
+		fn(&out)
+	}
+}
