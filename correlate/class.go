@@ -22,10 +22,11 @@ const (
 	classNetwork                 // packets are lost
 	classDNS                     // names are not resolved
 	classAdmin                   // housekeeping: versions, quotas, clocks, jobs
+	classLag                     // behind with what another writes: shows at replicas and consumers
 	numClasses      = iota
 )
 
-var classNames = [numClasses]string{"error", "latency", "saturation", "traffic", "cause", "pod", "node", "network", "dns", "admin"}
+var classNames = [numClasses]string{"error", "latency", "saturation", "traffic", "cause", "pod", "node", "network", "dns", "admin", "lag"}
 
 func (c class) String() string { return classNames[c] }
 
@@ -53,9 +54,10 @@ var classWords = []struct {
 		"pod not ready", "crash loop", "crash looping", "crashloop", "oom", "oomkilled", "oom killed", "killed", "container waiting", "replicas mismatch", "replicas", "container restart", "restarts", "restarting",
 		"evicted", "image pull", "unschedulable", "pending", "pod", "instance down", "instances down", "process down", "absent", "not running", "readiness", "liveness", "misscheduled", "not scheduled",
 	}},
+	{classLag, []string{"replication lag", "replica lag", "replication delay", "replica behind", "consumer lag", "lag", "lagging", "behind"}},
 	{classCause, []string{
 		"certificate", "cert", "tls", "expired", "expiry", "expiring", "volume", "disk", "filesystem", "fills", "filling", "full", "out of space", "inode", "inodes", "read only", "readonly", "rollout", "deploy", "deployment failed",
-		"replication", "replica lag", "lag", "split brain", "no leader", "leader", "quorum", "corrupt", "deadlock", "deadlocks", "lock", "db down", "database down", "mysql down", "postgresql down", "postgres down", "redis down",
+		"replication", "split brain", "no leader", "leader", "quorum", "corrupt", "deadlock", "deadlocks", "lock", "db down", "database down", "mysql down", "postgresql down", "postgres down", "redis down",
 		"mongodb down", "kafka down", "rabbitmq down", "elasticsearch", "cluster health", "slow queries", "slow query", "query slow", "io wait", "iops", "iowait", "checkpoint", "vacuum", "failover", "broker", "config", "auth failures", "secret",
 	}},
 	{classSaturation, []string{

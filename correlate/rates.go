@@ -32,6 +32,8 @@ const (
 	podShare     = 0.5  // errors and latency seen at an instance over those at its service
 	trafficBoth  = 0.3  // traffic alerts at callers and callees
 	upWaiting    = 0.3  // saturation over errors on the way up: requests that wait pile up at the callers
+	ownLag       = 0.2  // its own lag: who is behind more often waits for another
+	waitingLag   = 0.4  // lag of what calls the cause, over errors on the way up
 	hostOfOwn    = 0.04 // node alerts at the nodes of a service in trouble
 
 	nodeOwn      = 0.8  // node alerts of a broken node
@@ -146,6 +148,7 @@ func (r *rates) service(root int) {
 	}
 	r.put(root, classDNS, ownCause, own)
 	r.put(root, classNetwork, ownCause, own)
+	r.lag(root, ownLag, own)
 	for _, p := range x.pods {
 		for _, n := range r.w.v[p].hosts {
 			r.put(n, classNode, hostOfOwn, own)
@@ -166,10 +169,19 @@ func (r *rates) calls(root int, err, lat, scale float64, slow bool) {
 		r.serve(v, decay, decay*upLatency, hops, slow)
 		r.put(v, classTraffic, trafficBoth*decay, densityRow(hops, slow))
 		r.put(v, classSaturation, upWaiting*decay, densityRow(hops, slow))
+		r.lag(v, waitingLag*decay, densityRow(hops, slow))
 		for _, p := range r.w.v[v].pods {
 			r.put(p, classSaturation, upWaiting*podShare*decay, densityRow(hops, slow))
 		}
 	})
+}
+
+// lag puts lag at a service and its instances.
+func (r *rates) lag(v int, lambda float64, row uint8) {
+	r.put(v, classLag, lambda, row)
+	for _, p := range r.w.v[v].pods {
+		r.put(p, classLag, lambda, row)
+	}
 }
 
 // serve puts errors and latency at a service and its instances.
@@ -287,6 +299,7 @@ func (r *rates) pod(root int) {
 		r.put(root, c, ownCause, own)
 	}
 	r.put(root, classLatency, ownPods, own)
+	r.put(root, classLag, ownLag, own)
 	r.put(root, classTraffic, trafficBoth, own)
 	r.put(root, classNetwork, ownPods, own)
 	for _, v := range x.volumes {

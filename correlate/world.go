@@ -319,49 +319,62 @@ func (w *world) settleShared(items []*item) {
 	}
 }
 
-// roles are words by which members of a replicated store are told apart.
+// roles are words by which members of a replicated store are told apart; those that lead are true.
 var roles = map[string]bool{
-	"primary": true, "replica": true, "master": true, "slave": true, "leader": true, "follower": true, "standby": true, "secondary": true, "reader": true, "writer": true,
+	"primary": true, "master": true, "leader": true, "writer": true,
+	"replica": false, "slave": false, "follower": false, "standby": false, "secondary": false, "reader": false,
 }
 
-// pairRoles links db-primary and db-replica: what happens to one is seen at the other.
+// member is a vertex whose name says which part it plays in a replicated store.
+type member struct {
+	vertex int
+	leads  bool
+}
+
+// pairRoles links db-primary and db-replica: what happens to the one that leads is seen at those that
+// follow, and less so the other way round.
 func (w *world) pairRoles() {
-	byStem := map[string][]int{}
-	var stems []string
+	byStem := map[string][]member{}
 	for n := range w.v {
 		if w.v[n].level != levelService {
 			continue
 		}
 		var stem []string
-		found := false
+		found, leads := false, false
 		for _, word := range strings.Fields(words(w.v[n].ent.Name)) {
-			if base := strings.TrimRight(word, "0123456789"); roles[base] {
-				found = true
+			if l, ok := roles[strings.TrimRight(word, "0123456789")]; ok {
+				found, leads = true, leads || l
 				continue
 			}
 			stem = append(stem, word)
 		}
 		if found && len(stem) > 0 {
 			k := strings.Join(stem, "-") + "/" + w.v[n].ent.Namespace
-			if byStem[k] == nil {
-				stems = append(stems, k)
-			}
-			byStem[k] = append(byStem[k], n)
+			byStem[k] = append(byStem[k], member{n, leads})
 		}
 	}
-	for _, k := range stems {
+	for _, k := range slices.Sorted(maps.Keys(byStem)) {
 		for _, a := range byStem[k] {
 			for _, b := range byStem[k] {
-				if a != b {
-					w.v[a].kin = append(w.v[a].kin, link{b, roleKin})
+				if a.vertex == b.vertex {
+					continue
 				}
+				conf := roleKin
+				if b.leads && !a.leads {
+					conf = followerKin
+				}
+				w.v[a.vertex].kin = append(w.v[a.vertex].kin, link{b.vertex, conf})
 			}
 		}
 	}
 }
 
-// roleKin is how sure it is that trouble of one member shows at another.
-const roleKin = 0.6
+// How sure it is that trouble of one member of a store shows at another; less so at the one that leads
+// when the trouble is with one that follows it.
+const (
+	roleKin     = 0.6
+	followerKin = 0.2
+)
 
 // befriend links the vertices of alerts that used to fire together.
 func (w *world) befriend(items []*item, h *History) {
