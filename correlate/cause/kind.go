@@ -21,10 +21,11 @@ const (
 	Availability
 	Traffic
 	Restarts
+	Lag // Behind with what another writes.
 	Other
 )
 
-var kindNames = [...]string{"", "cpu", "memory", "disk", "network", "saturation", "latency", "errors", "availability", "traffic", "restarts", "other"}
+var kindNames = [...]string{"", "cpu", "memory", "disk", "network", "saturation", "latency", "errors", "availability", "traffic", "restarts", "lag", "other"}
 
 // String returns the kind in lower case.
 func (k Kind) String() string { return kindNames[k] }
@@ -69,7 +70,8 @@ var kindWords = []struct {
 	{Availability, []string{"availability", "available", "success", "successes", "successful", "up", "sr", "apdex", "healthy", "uptime"}},
 	{Errors, []string{"error", "errors", "err", "errs", "failed", "failure", "failures", "fault", "faults", "exception", "exceptions", "5xx", "4xx", "timeout", "timeouts", "rejected", "drop", "dropped", "drops", "loss", "lost", "retransmit", "retransmits", "retrans"}},
 	{Restarts, []string{"restart", "restarts", "oom", "oomkilled", "crash", "crashes", "evicted"}},
-	{Saturation, []string{"throttled", "throttling", "throttle", "saturation", "queue", "queued", "pending", "backlog", "waiting", "lag", "pool", "load1", "load5", "load15", "pressure", "stall", "stalled", "blocked", "steal"}},
+	{Saturation, []string{"throttled", "throttling", "throttle", "saturation", "queue", "queued", "pending", "backlog", "waiting", "pool", "load1", "load5", "load15", "pressure", "stall", "stalled", "blocked", "steal"}},
+	{Lag, []string{"lag", "lagging", "behind"}},
 	{Disk, []string{"disk", "diskio", "fs", "filesystem", "io", "iops", "iowait", "volume", "blkio", "inode", "inodes", "storage"}},
 	{CPU, []string{"cpu", "processor", "cores", "millicores"}},
 	{Memory, []string{"mem", "memory", "rss", "heap", "cache", "swap", "gc", "wss"}},
