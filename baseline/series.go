@@ -155,6 +155,9 @@ func (s *Series) observe(t int64, v float64) Score {
 		// The season's view of the last sample has changed; the short forecast is about the value.
 		c.Short += c.LastExpected - s.model.Ahead(c.Last, s.rates.Step) - s.model.Level()
 	}
+	if s.model.Day != day && s.model.Grown() {
+		s.pool.Forget(r.WeekForget)
+	}
 	c.Kind = s.model.Active()
 	profile, level, low, high := s.model.Expect(mo, r.Step)
 	if p, l, ok := s.model.Doubt(mo, r); ok && math.Abs(v-p-l) < math.Abs(v-profile-level) {

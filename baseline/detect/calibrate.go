@@ -140,6 +140,9 @@ func (q *Pool) Close(p *tuning.Params) {
 	q.Max = float32(math.Inf(-1))
 }
 
+// Forget lets the blocks so far count for less: what comes next tells more about what comes after.
+func (q *Pool) Forget(share float64) { q.N *= float32(1 - share) }
+
 // law is the Gumbel law in force and the allowance for its youth.
 func (q *Pool) law(p *tuning.Params) (place, scale, young float64) {
 	scale = 0.78 * max(p.DevMin2, math.Sqrt(float64(q.Var)))

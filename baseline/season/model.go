@@ -195,6 +195,15 @@ func (m *Model) endDay() {
 	m.clearToday()
 }
 
+// Grown says that the day that has just begun sees the week much better than the one before: its weekday
+// is in memory for the first or the second time, and the weekday tells far more than the time of day.
+func (m *Model) Grown() bool {
+	return m.Chosen == Weekly && (m.Filled == 7 || m.Filled == 14) && m.Cand[Weekly].Err < grownErr*m.Cand[Daily].Err
+}
+
+// grownErr is the share of the daily season's error from which on the weekly one is another matter.
+const grownErr = 0.8
+
 func (m *Model) startDay() {
 	m.OwnErr, m.OthErr, m.DayN, m.Swapped = 0, 0, 0, false
 	m.Cand[Other].Level = m.Cand[ByClass].Level
@@ -275,12 +284,23 @@ func (m *Model) profile(slot, weekday int, class Class) (v [kinds]float32, ok [k
 	if n[2] > 0 {
 		w := median(&buf[2], n[2])
 		if n[2] < 3 {
-			k := float32(n[2])
-			w = (k*w + v[ByClass]) / (k + 1)
+			w = v[ByClass] + trust(&buf[2], n[2], w-v[ByClass])*(w-v[ByClass])
 		}
 		v[Weekly] = w
 	}
 	return v, ok
+}
+
+// trust is the share of its distance to the other days of its class that a weekday with fewer than three
+// weeks behind it keeps: k/(k+1) of k weeks, more where two weeks agree with each other better than with
+// the class (shrinkage towards the class in the manner of James and Stein, 1961).
+func trust(b *[64]float32, n int, d float32) float32 {
+	share := float32(n) / float32(n+1)
+	if n == 2 && d != 0 {
+		apart := (b[1] - b[0]) / 2 / d
+		share = max(share, 1-apart*apart)
+	}
+	return share
 }
 
 // insert keeps b[:n] sorted.
