@@ -141,10 +141,19 @@ func (e *Engine) insert(s *Series) {
 func (e *Engine) Remove(s *Series) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.series[s.key] == s {
-		delete(e.series, s.key)
-		e.leave(s)
+	if e.series[s.key] != s {
+		return
 	}
+	// The last series of the same hash fills the gap, so that a search meets no hole before it.
+	last := s.key
+	for next := last; e.series[next] != nil; next.n++ {
+		last = next
+	}
+	moved := e.series[last]
+	moved.key = s.key
+	e.series[s.key] = moved
+	delete(e.series, last)
+	e.leave(s)
 }
 
 // ratesOf returns the weights for a step in milliseconds.

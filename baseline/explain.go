@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/baseline/detect"
+	"github.com/tidemark/tidemark/baseline/season"
 )
 
 // Explanation says in a sentence why a sample scored what it did, with the numbers behind it. The
@@ -76,7 +77,11 @@ func (s *Series) sentence(x *Explanation, swapped bool) string {
 		b.WriteString(s.record(x))
 		fmt.Fprintf(&b, ", score %.2f", x.Score)
 	}
-	fmt.Fprintf(&b, "; season %s", x.Season)
+	if s.model.Active() == season.None {
+		b.WriteString("; no season")
+	} else {
+		fmt.Fprintf(&b, "; season %s", x.Season)
+	}
 	if x.Days > 0 {
 		fmt.Fprintf(&b, ", fitted on %d days", x.Days)
 	}

@@ -34,6 +34,7 @@ const minSiblings = 4
 // group is the series of one watch that share the values of the GroupBy labels.
 type group struct {
 	mu      sync.Mutex
+	watch   string
 	name    string
 	key     string
 	members []*Series // sorted by labels
@@ -66,7 +67,7 @@ func (e *Engine) join(s *Series) {
 	k, name := groupKey(s.watch, s.labels, s.opts.GroupBy)
 	g := e.groups[k]
 	if g == nil {
-		g = &group{name: name, key: k}
+		g = &group{watch: s.watch, name: name, key: k}
 		e.groups[k] = g
 	}
 	s.group = g
@@ -94,14 +95,16 @@ func (e *Engine) leave(s *Series) {
 	}
 }
 
-// EndTick is called once all samples of a tick at t (unix milliseconds) were observed, and decides
+// EndTick is called once all samples of a watch's tick at t (unix milliseconds) were observed, and decides
 // what needs them all: peers, joint anomalies, the fleet's budget. It returns only what changes a
 // score, in a fixed order. It may run beside Observe, but not beside itself.
-func (e *Engine) EndTick(t int64) []Finding {
+func (e *Engine) EndTick(watch string, t int64) []Finding {
 	e.mu.RLock()
 	groups := make([]*group, 0, len(e.groups))
 	for _, g := range e.groups {
-		groups = append(groups, g)
+		if g.watch == watch {
+			groups = append(groups, g)
+		}
 	}
 	e.mu.RUnlock()
 	slices.SortFunc(groups, func(a, b *group) int { return cmp.Compare(a.key, b.key) })
@@ -109,7 +112,7 @@ func (e *Engine) EndTick(t int64) []Finding {
 	for _, g := range groups {
 		out = append(out, g.tick(t, &e.params)...)
 	}
-	return append(out, e.withhold(t)...)
+	return append(out, e.withhold(watch, t)...)
 }
 
 // tick looks at one group.
@@ -207,7 +210,7 @@ func (g *group) together(t int64, in []*Series, z []float64, p *params) (Finding
 // rule of Benjamini and Hochberg (1995) over the alarms of the last week: with S series and B
 // blocks a week, the k strongest alarms stand while p <= k' N / (S B), N the budget and k' the
 // alarms that stood this week, these included. One alarm among many strong ones needs less.
-func (e *Engine) withhold(t int64) []Finding {
+func (e *Engine) withhold(watch string, t int64) []Finding {
 	n := e.cfg.Budget.TotalPerWeek
 	if n <= 0 {
 		return nil
@@ -223,7 +226,7 @@ func (e *Engine) withhold(t int64) []Finding {
 		s.mu.Lock()
 		if s.rates != nil {
 			blocks += 7 * dayMs / float64(s.rates.Block2Ms)
-			if s.last.Alarm > 1 && t-s.last.Time < s.core.Step {
+			if s.watch == watch && s.last.Alarm > 1 && t-s.last.Time < s.core.Step {
 				now = append(now, alarm{s, s.last.Raw * s.budget()})
 			}
 		}

@@ -27,7 +27,7 @@ func fleet(t *testing.T, cfg baseline.Config, n, ticks int, value func(k, i int)
 		for k, s := range all {
 			s.Observe(at, value(k, i))
 		}
-		return e.EndTick(at)
+		return e.EndTick("w", at)
 	}
 	for i := range ticks {
 		tick(i)
@@ -139,4 +139,21 @@ func TestBudgetIsTheOnlyKnob(t *testing.T) {
 	}
 	tight, loose := alarms(90*24*time.Hour), alarms(24*time.Hour)
 	require.Less(t, tight, loose)
+}
+
+func TestTheTickOfAnotherWatchTeachesNothing(t *testing.T) {
+	value := func(k, i int) float64 { return 100 + 60*math.Sin(float64(i)/37) + float64(5*k) + noise(7*i+k) }
+	cfg := baseline.DefaultConfig()
+	cfg.Budget.TotalPerWeek = 1
+	_, alone, tick := fleet(t, cfg, 6, 600, value)
+	e, beside, tickBeside := fleet(t, cfg, 6, 600, value)
+	for i := 600; i < 1200; i++ {
+		for range 3 {
+			require.Empty(t, e.EndTick("another", monday.Add(time.Duration(i)*5*time.Minute).UnixMilli()))
+		}
+		require.Len(t, tickBeside(i), len(tick(i)))
+		for k := range alone {
+			require.Equal(t, alone[k].Last(), beside[k].Last())
+		}
+	}
 }

@@ -223,6 +223,8 @@ func (i *incidents) Run(ctx context.Context) error {
 		now := i.now()
 		if next := i.engine.NextStep(now); next.IsZero() || !next.After(now) {
 			i.step(ctx, now)
+		} else {
+			i.s.app.stages.done("correlate", nil) // Nothing is due: that is no delay.
 		}
 		wait := 10 * time.Second
 		if next := i.engine.NextStep(i.now()); !next.IsZero() {

@@ -237,7 +237,7 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 	for _, e := range entries {
 		e.absent(last)
 	}
-	s.engine.EndTick(last)
+	s.engine.EndTick(w.Name, last)
 	for _, e := range entries {
 		sc := e.series.Last()
 		if sc.Active {

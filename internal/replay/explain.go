@@ -71,7 +71,7 @@ func Explain(ctx context.Context, src Ranger, cfg baseline.Config, w rules.Watch
 			s.Absent(last)
 		}
 	}
-	engine.EndTick(last)
+	engine.EndTick(w.Name, last)
 	return explained(engine, matchers), nil
 }
 
