@@ -435,3 +435,19 @@ func FuzzReadRecording(f *testing.F) {
 		}
 	})
 }
+
+func TestTimeLostBetweenTwoServicesNamesTheWayBetweenThem(t *testing.T) {
+	g := chain("web", "orders", "payment")
+	ev := metrics{cause.Ranking{DecidedBy: "edge_gap", Candidates: []cause.Candidate{
+		{Entity: "payment", Confidence: 0.9, Evidence: []cause.Evidence{{Kind: "edge_gap", For: true, Entity: "payment", Peer: "orders", Text: "the time is spent between them"}}},
+		{Entity: "orders", Confidence: 0.05},
+	}}}
+	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: g, Rules: noHold, Evidence: ev})
+	e.Alerts(t0.Add(time.Minute), []*model.Alert{alert("HighLatencyP95", "orders", 0), alert("HighLatencyP95", "web", 5)})
+	e.Step(t0.Add(time.Minute))
+	first := live(e)[0].Causes[0]
+	require.Equal(t, "orders", first.Entity.Name)
+	require.Equal(t, "network to payment", first.Resource)
+	require.False(t, live(e)[0].NoClearCause)
+	require.Equal(t, "the time is spent between them", first.Evidence[len(first.Evidence)-1].Text)
+}

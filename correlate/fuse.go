@@ -79,6 +79,7 @@ func fuse(causes []Cause, r cause.Ranking) {
 	for i := range r.Candidates {
 		byName[r.Candidates[i].Entity] = &r.Candidates[i]
 	}
+	caller, callee := slowCall(r)
 	sum := 0.0
 	for i := range causes {
 		c := &causes[i]
@@ -87,6 +88,12 @@ func fuse(causes []Cause, r cause.Ranking) {
 			p = m.Confidence
 			c.Evidence = append(c.Evidence, m.Evidence...)
 		}
+		if callee != nil && c.Entity.Name == caller {
+			// The alerts see one end of the call, the metrics speak of the other: the way between them is meant.
+			p = callee.Confidence
+			c.Resource = "network to " + callee.Entity
+			c.Evidence = append(c.Evidence, callee.Evidence...)
+		}
 		c.Confidence = (c.Confidence + openAlerts) * (p + openMetrics)
 		sum += c.Confidence
 	}
@@ -94,6 +101,20 @@ func fuse(causes []Cause, r cause.Ranking) {
 		causes[i].Confidence /= sum
 	}
 	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
+}
+
+// slowCall is the call on whose way the time is lost, when that decided the ranking: its caller's name and
+// its callee's place in the ranking.
+func slowCall(r cause.Ranking) (caller string, callee *cause.Candidate) {
+	if r.DecidedBy != "edge_gap" || len(r.Candidates) == 0 {
+		return "", nil
+	}
+	for _, e := range r.Candidates[0].Evidence {
+		if e.Kind == r.DecidedBy && e.Peer != "" {
+			return e.Peer, &r.Candidates[0]
+		}
+	}
+	return "", nil
 }
 
 func (v *view) cause(c ranked) Cause {

@@ -360,7 +360,8 @@ func (v *view) action(i *Incident) (url, hint string) {
 		}
 	}
 	if hint == "" && len(i.Causes) > 0 && !i.NoClearCause {
-		if h, ok := hints[i.Causes[0].Resource]; ok {
+		kind, _, _ := strings.Cut(i.Causes[0].Resource, " ") // "network to payment" is of the network.
+		if h, ok := hints[kind]; ok {
 			hint = fmt.Sprintf(h, i.Causes[0].Entity.Name)
 		}
 	}

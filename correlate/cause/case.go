@@ -190,6 +190,8 @@ type Evidence struct {
 	Kind   string `json:"kind"`
 	For    bool   `json:"for"`
 	Entity string `json:"entity"`
+	// Peer calls the entity, where what lies between the two of them alone is the matter.
+	Peer string `json:"peer,omitempty"`
 	// Text is one plain sentence.
 	Text string `json:"text"`
 	// Query reads the value again: PromQL, or the name of a recorded case's series. Value is the mean

@@ -49,8 +49,17 @@ func edgeGap(v *view) finding {
 		}
 		g := slices.MaxFunc(list, func(a, b gap) int { return cmpFloat(a.strength, b.strength) })
 		from, to := v.names[g.client.ent], v.names[g.client.peer]
+		peer, wide := "", 0
+		for _, g := range incoming[e] {
+			if g.strength >= edgeGapStrength {
+				wide++
+			}
+		}
+		if wide == 1 {
+			peer = from // Whoever else calls it is served in time.
+		}
 		return []Evidence{{
-			Kind: f.kind, For: true, Entity: v.names[e], Time: v.timeOf(g.client), Weight: f.score[e],
+			Kind: f.kind, For: true, Entity: v.names[e], Peer: peer, Time: v.timeOf(g.client), Weight: f.score[e],
 			From: msTime(g.from), To: msTime(g.to),
 			Query: g.client.Query + " - " + g.server.Query, Value: g.now, Expected: ptr(g.normal),
 			Text: fmt.Sprintf("Calls from %s to %s take %s longer for the caller than for the callee, normally %s: the time is spent between them.", from, to, number(g.now), number(g.normal)),
