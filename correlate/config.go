@@ -12,6 +12,8 @@ import (
 type Config struct {
 	// Wait is how long the first post of an incident waits for more alerts and for evidence.
 	Wait model.Duration `yaml:"wait,omitempty"`
+	// ClearWait is how long it waits at most, in all, while there is no clear cause yet.
+	ClearWait model.Duration `yaml:"clear_wait,omitempty"`
 	// ResolveAfter is how long all alerts of an incident must have ended before it is resolved; alerts
 	// that flap faster do not flap the incident.
 	ResolveAfter model.Duration `yaml:"resolve_after,omitempty"`
@@ -50,6 +52,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Wait:             model.Duration(3 * time.Second),
+		ClearWait:        model.Duration(15 * time.Second),
 		ResolveAfter:     model.Duration(5 * time.Minute),
 		FlapWindow:       model.Duration(30 * time.Minute),
 		RevisionInterval: model.Duration(time.Minute),
@@ -90,6 +93,7 @@ func (c *Config) Validate() error {
 		min, max time.Duration
 	}{
 		{"wait", c.Wait, 0, time.Minute},
+		{"clear_wait", c.ClearWait, 0, time.Minute},
 		{"resolve_after", c.ResolveAfter, 0, 24 * time.Hour},
 		{"flap_window", c.FlapWindow, 0, 24 * time.Hour},
 		{"revision_interval", c.RevisionInterval, 0, time.Hour},

@@ -451,3 +451,14 @@ func TestTimeLostBetweenTwoServicesNamesTheWayBetweenThem(t *testing.T) {
 	require.False(t, live(e)[0].NoClearCause)
 	require.Equal(t, "the time is spent between them", first.Evidence[len(first.Evidence)-1].Text)
 }
+
+func TestTheFirstPostWaitsAWhileForAClearCause(t *testing.T) {
+	unsure := metrics{cause.Ranking{Candidates: []cause.Candidate{{Entity: "db", Confidence: 0.3}, {Entity: "api", Confidence: 0.3}, {Entity: "cache", Confidence: 0.3}}}}
+	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: chain("web", "api", "db", "cache"), Rules: noHold, Evidence: unsure})
+	e.Alerts(t0, []*model.Alert{alert("HighLatencyP95", "web", 0)})
+	require.Empty(t, e.Step(t0))
+	require.True(t, live(e)[0].NoClearCause)
+	require.Empty(t, e.Step(t0.Add(3*time.Second)), "no clear cause yet")
+	require.Equal(t, t0.Add(15*time.Second), e.NextStep(t0.Add(3*time.Second)))
+	require.Len(t, e.Step(t0.Add(15*time.Second)), 1, "told all the same")
+}

@@ -36,6 +36,7 @@ type tracked struct {
 	id        string
 	firstSeen time.Time
 	opened    time.Time // zero: not yet told
+	unclear   bool      // not yet told for want of a clear cause
 	state     string
 	revision  int
 	revised   time.Time
@@ -291,6 +292,9 @@ func (t *tracked) wake(cfg *Config) time.Time {
 		if !t.group.alive() {
 			return time.Time{}
 		}
+		if t.unclear {
+			return maxTime(at, t.firstSeen.Add(time.Duration(cfg.ClearWait)))
+		}
 		return at
 	}
 	if t.state != StateFiring {
@@ -358,6 +362,10 @@ func (e *Engine) open(t *tracked, now time.Time) EventType {
 	t.state, t.ended = StateFiring, time.Time{}
 	if at, ok := t.tellable(&e.cfg); !ok || !t.group.alive() || now.Before(at) {
 		return ""
+	}
+	t.unclear = now.Before(t.firstSeen.Add(time.Duration(e.cfg.ClearWait))) && e.renderOf(t).NoClearCause
+	if t.unclear {
+		return "" // The next alerts or the metrics may tell in a moment.
 	}
 	t.opened, t.revision, t.revised, t.stale = now, 1, now, true
 	t.state = StateFiring
