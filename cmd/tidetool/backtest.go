@@ -15,6 +15,7 @@ import (
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/baseline/backtest"
 	"github.com/tidemark/tidemark/baseline/peers"
+	"github.com/tidemark/tidemark/internal/progress"
 )
 
 // backtestCommand scores recorded series as the live process would have.
@@ -41,10 +42,10 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 			}
 			o.Out = filepath.Join(o.Out, "tidemark")
 		}
-		show, clear := progress(s, "backtest")
-		defer clear()
-		o.Progress = func(done, of int) { show(float64(done) / float64(of)) }
+		bar := progress.New(s.err, "Backtesting")
+		o.Progress = bar.Of
 		sum, err := backtest.Run(ctx, o)
+		bar.Done()
 		if err != nil {
 			return err
 		}

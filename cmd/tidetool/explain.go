@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/tidemark/tidemark/internal/progress"
 	"github.com/tidemark/tidemark/internal/replay"
 )
 
@@ -137,9 +138,9 @@ func (e *explainCmd) ofHistory(ctx context.Context, s streams, matchers []*label
 	if err != nil {
 		return nil, err
 	}
-	show, clear := progress(s, "Learning")
-	found, err := replay.Explain(ctx, c, cfg.Baseline, w, matchers, at, show)
-	clear()
+	bar := progress.New(s.err, "Learning")
+	found, err := replay.Explain(ctx, c, cfg.Baseline, w, matchers, at, bar.Set)
+	bar.Done()
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -96,24 +95,4 @@ func joinTimes(args []string) []string {
 		out = append(out, args[i])
 	}
 	return out
-}
-
-// progress returns a function that shows how far a run is on a terminal, and one that removes it. Elsewhere
-// both do nothing.
-func progress(s streams, what string) (show func(share float64), clear func()) {
-	f, ok := s.err.(*os.File)
-	if !ok {
-		return func(float64) {}, func() {}
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return func(float64) {}, func() {}
-	}
-	last := -1
-	show = func(share float64) {
-		if p := int(100 * share); p != last {
-			last = p
-			fmt.Fprintf(f, "\r%s %3d %%", what, p)
-		}
-	}
-	return show, func() { fmt.Fprintf(f, "\r%*s\r", len(what)+6, "") }
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/tidemark/tidemark/internal/progress"
 	"github.com/tidemark/tidemark/internal/replay"
 )
 
@@ -58,10 +59,10 @@ func (r *replayCmd) run(ctx context.Context, s streams) error {
 	if o.Zone, err = time.LoadLocation(cfg.Baseline.TimeZone); err != nil {
 		return fmt.Errorf("load time zone: %w", err)
 	}
-	show, clear := progress(s, "Replaying")
-	o.Progress = show
+	bar := progress.New(s.err, "Replaying")
+	o.Progress = bar.Set
 	report, err := replay.Run(ctx, c, o)
-	clear()
+	bar.Done()
 	if err != nil {
 		return err
 	}
