@@ -14,7 +14,8 @@ type Config struct {
 	History model.Duration `yaml:"history,omitempty"`
 	// Interval is the step that is assumed until samples have told the true one.
 	Interval model.Duration `yaml:"interval,omitempty"`
-	// TimeZone names the zone whose days and weeks the series follow, as in the IANA database.
+	// TimeZone is the zone whose days and weeks the series follow, as in the IANA database, for example
+	// `Europe/Berlin`.
 	TimeZone string `yaml:"time_zone,omitempty"`
 	// Budget is the false-alarm budget: the only knob of detection.
 	Budget Budget `yaml:"budget,omitempty"`
@@ -34,9 +35,9 @@ type Budget struct {
 
 // Holidays are public holidays by country and days of one's own.
 type Holidays struct {
-	// Country is the ISO 3166-1 alpha-2 code of a calendar, e.g. DE, US; empty is none.
+	// Country is the ISO 3166-1 alpha-2 code of a calendar, for example `DE`; none when empty.
 	Country string `yaml:"country,omitempty"`
-	// Days are further days off, as 2026-12-24, or 12-24 for every year.
+	// Days are further days off: `2026-12-24` for one, `12-24` for one of every year.
 	Days []string `yaml:"days,omitempty"`
 }
 

@@ -21,7 +21,7 @@ type Config struct {
 	FlapWindow model.Duration `yaml:"flap_window,omitempty"`
 	// RevisionInterval is the shortest time between two revisions of an incident's first cause.
 	RevisionInterval model.Duration `yaml:"revision_interval,omitempty"`
-	// Retention keeps resolved incidents for the API and for late alerts.
+	// Retention is how long resolved incidents are kept for the API and for late alerts.
 	Retention model.Duration `yaml:"retention,omitempty"`
 	// MaxAlerts bounds the memory: above it the oldest ended alerts are forgotten early.
 	MaxAlerts int `yaml:"max_alerts,omitempty"`
@@ -31,20 +31,21 @@ type Config struct {
 	// AnomalyWait is how long such an incident waits for an alert to join before it is told.
 	AnomalyWait model.Duration `yaml:"anomaly_wait,omitempty"`
 
-	// SharedLabels go onto the incident when all members have them with one value.
+	// SharedLabels are labels that go onto the incident when all members have them with one value.
 	SharedLabels []string `yaml:"shared_labels,omitempty"`
-	// ReplicaLabels tell copies of one alert by a high-availability pair apart; they are dropped.
+	// ReplicaLabels are labels by which the copies of one alert from a high-availability pair differ; they are dropped.
 	ReplicaLabels []string `yaml:"replica_labels,omitempty"`
-	// TierLabels name the tier of an alert's entity, by which the affected are counted.
+	// TierLabels are labels that name the tier of an alert's entity, by which the affected are counted.
 	TierLabels []string `yaml:"tier_labels,omitempty"`
-	// EntityLabels name the workload of an alert, best first.
+	// EntityLabels are labels that name the workload of an alert, best first.
 	EntityLabels []string `yaml:"entity_labels,omitempty"`
-	// UnitLabels name one instance of the workload, best first.
+	// UnitLabels are labels that name one instance of the workload, best first.
 	UnitLabels []string `yaml:"unit_labels,omitempty"`
-	// PeerLabels name something the alert's entity calls.
+	// PeerLabels are labels that name something the alert's entity calls.
 	PeerLabels []string `yaml:"peer_labels,omitempty"`
-	// SeverityLabel and SeverityOrder (worst first) give the incident's severity.
-	SeverityLabel string   `yaml:"severity_label,omitempty"`
+	// SeverityLabel is the label with an alert's severity; an incident has the worst of its alerts.
+	SeverityLabel string `yaml:"severity_label,omitempty"`
+	// SeverityOrder are the values of that label, worst first; others rank last.
 	SeverityOrder []string `yaml:"severity_order,omitempty"`
 }
 

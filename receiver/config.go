@@ -10,63 +10,98 @@ import (
 
 // Config is the receiver: section of the configuration.
 type Config struct {
-	// MaxInflight messages are worked on at once; one more is answered 503 with Retry-After.
+	// MaxInflight is how many messages are worked on at once; one more is answered 503 with Retry-After.
 	MaxInflight int `yaml:"max_inflight,omitempty"`
 	// MaxInflightBytes bounds the bodies held at once, by their declared length.
 	MaxInflightBytes ByteSize `yaml:"max_inflight_bytes,omitempty"`
 	// MaxDecoded bounds a body after decompression; also at most 32 times what was received.
 	MaxDecoded ByteSize `yaml:"max_decoded,omitempty"`
 
+	// Webhook bounds what Alertmanager sends to /api/v1/alerts/webhook.
 	Webhook WebhookConfig `yaml:"webhook,omitempty"`
-	Loki    LokiConfig    `yaml:"loki,omitempty"`
-	Traces  TracesConfig  `yaml:"traces,omitempty"`
+	// Loki bounds the log lines pushed to /loki/api/v1/push.
+	Loki LokiConfig `yaml:"loki,omitempty"`
+	// Traces bounds the spans pushed to /v1/traces.
+	Traces TracesConfig `yaml:"traces,omitempty"`
+	// Changes bounds the change events posted to /api/v1/changes.
 	Changes ChangesConfig `yaml:"changes,omitempty"`
 }
 
 // WebhookConfig bounds what an Alertmanager may send.
 type WebhookConfig struct {
-	MaxBody            ByteSize       `yaml:"max_body,omitempty"`
-	MaxLabels          int            `yaml:"max_labels,omitempty"` // of one alert; annotations the same
-	MaxNameBytes       ByteSize       `yaml:"max_name_size,omitempty"`
-	MaxValueBytes      ByteSize       `yaml:"max_value_size,omitempty"`
-	MaxAnnotationBytes ByteSize       `yaml:"max_annotation_size,omitempty"`
-	DedupRetention     model.Duration `yaml:"dedup_retention,omitempty"` // at least repeat_interval + 24h
-	DedupMaxKeys       int            `yaml:"dedup_max_keys,omitempty"`
+	// MaxBody bounds one message as it is received. Alertmanager sends a group whole: 10 000 alerts are
+	// about 6 MiB.
+	MaxBody ByteSize `yaml:"max_body,omitempty"`
+	// MaxLabels bounds the labels of one alert, and its annotations; an alert with more is left out of
+	// its message and counted as refused.
+	MaxLabels int `yaml:"max_labels,omitempty"`
+	// MaxNameBytes bounds the name of a label or an annotation.
+	MaxNameBytes ByteSize `yaml:"max_name_size,omitempty"`
+	// MaxValueBytes bounds the value of a label.
+	MaxValueBytes ByteSize `yaml:"max_value_size,omitempty"`
+	// MaxAnnotationBytes bounds the text of an annotation.
+	MaxAnnotationBytes ByteSize `yaml:"max_annotation_size,omitempty"`
+	// DedupRetention is how long an alert is known again when a replica or a retry repeats it; at least
+	// Alertmanager's repeat_interval and a day more.
+	DedupRetention model.Duration `yaml:"dedup_retention,omitempty"`
+	// DedupMaxKeys bounds how many alerts are known again; above it the oldest are forgotten early.
+	DedupMaxKeys int `yaml:"dedup_max_keys,omitempty"`
 	// OwnAlerts are names that are dropped: Tidemark's incidents must not become alerts of incidents.
 	OwnAlerts []string `yaml:"own_alerts,omitempty"`
 }
 
 // LokiConfig bounds pushed log lines; the defaults are Loki's.
 type LokiConfig struct {
-	MaxBody            ByteSize       `yaml:"max_body,omitempty"`
-	MaxLineBytes       ByteSize       `yaml:"max_line_size,omitempty"`
-	MaxLabels          int            `yaml:"max_label_names_per_series,omitempty"`
-	MaxNameBytes       ByteSize       `yaml:"max_label_name_length,omitempty"`
-	MaxValueBytes      ByteSize       `yaml:"max_label_value_length,omitempty"`
-	MaxMetadataBytes   ByteSize       `yaml:"max_structured_metadata_size,omitempty"`
-	MaxMetadataEntries int            `yaml:"max_structured_metadata_entries_count,omitempty"`
-	MaxStreams         int            `yaml:"max_streams,omitempty"`          // active in one hour
-	RateBytes          ByteSize       `yaml:"ingestion_rate,omitempty"`       // per second
-	BurstBytes         ByteSize       `yaml:"ingestion_burst_size,omitempty"` // at once
-	RejectOlder        model.Duration `yaml:"reject_old_samples_max_age,omitempty"`
-	RejectNewer        model.Duration `yaml:"creation_grace_period,omitempty"`
+	// MaxBody bounds one push as it is received.
+	MaxBody ByteSize `yaml:"max_body,omitempty"`
+	// MaxLineBytes bounds one log line; a longer one is refused, not cut.
+	MaxLineBytes ByteSize `yaml:"max_line_size,omitempty"`
+	// MaxLabels bounds the labels of one stream.
+	MaxLabels int `yaml:"max_label_names_per_series,omitempty"`
+	// MaxNameBytes bounds the name of a label.
+	MaxNameBytes ByteSize `yaml:"max_label_name_length,omitempty"`
+	// MaxValueBytes bounds the value of a label.
+	MaxValueBytes ByteSize `yaml:"max_label_value_length,omitempty"`
+	// MaxMetadataBytes bounds the structured metadata of one line.
+	MaxMetadataBytes ByteSize `yaml:"max_structured_metadata_size,omitempty"`
+	// MaxMetadataEntries bounds the entries of the structured metadata of one line.
+	MaxMetadataEntries int `yaml:"max_structured_metadata_entries_count,omitempty"`
+	// MaxStreams bounds the streams that are active within an hour; one more is answered 429.
+	MaxStreams int `yaml:"max_streams,omitempty"`
+	// RateBytes is how much may arrive a second on average; more is answered 429.
+	RateBytes ByteSize `yaml:"ingestion_rate,omitempty"`
+	// BurstBytes is how much may arrive at once.
+	BurstBytes ByteSize `yaml:"ingestion_burst_size,omitempty"`
+	// RejectOlder refuses lines whose time is further in the past.
+	RejectOlder model.Duration `yaml:"reject_old_samples_max_age,omitempty"`
+	// RejectNewer refuses lines whose time is further in the future.
+	RejectNewer model.Duration `yaml:"creation_grace_period,omitempty"`
 }
 
 // TracesConfig bounds pushed spans.
 type TracesConfig struct {
-	MaxBody       ByteSize `yaml:"max_body,omitempty"`
-	MaxSpans      int      `yaml:"max_spans,omitempty"`      // in one message
-	MaxAttributes int      `yaml:"max_attributes,omitempty"` // of one span or resource
-	MaxValueBytes ByteSize `yaml:"max_value_size,omitempty"` // of an attribute or a name
+	// MaxBody bounds one message as it is received.
+	MaxBody ByteSize `yaml:"max_body,omitempty"`
+	// MaxSpans bounds the spans of one message; those above are refused by a partial success.
+	MaxSpans int `yaml:"max_spans,omitempty"`
+	// MaxAttributes bounds the attributes of one span or resource.
+	MaxAttributes int `yaml:"max_attributes,omitempty"`
+	// MaxValueBytes bounds an attribute, and the name of a span.
+	MaxValueBytes ByteSize `yaml:"max_value_size,omitempty"`
 }
 
 // ChangesConfig bounds change events.
 type ChangesConfig struct {
-	MaxBody   ByteSize       `yaml:"max_body,omitempty"`
-	MaxEvents int            `yaml:"max_events,omitempty"` // in one message
-	MaxText   ByteSize       `yaml:"max_text_size,omitempty"`
-	MaxLabels int            `yaml:"max_labels,omitempty"`
-	MaxAge    model.Duration `yaml:"max_age,omitempty"`
+	// MaxBody bounds one message as it is received.
+	MaxBody ByteSize `yaml:"max_body,omitempty"`
+	// MaxEvents bounds the changes of one message.
+	MaxEvents int `yaml:"max_events,omitempty"`
+	// MaxText bounds the text of one change.
+	MaxText ByteSize `yaml:"max_text_size,omitempty"`
+	// MaxLabels bounds the labels of one change.
+	MaxLabels int `yaml:"max_labels,omitempty"`
+	// MaxAge refuses changes whose time is further in the past.
+	MaxAge model.Duration `yaml:"max_age,omitempty"`
 }
 
 // DefaultConfig gives the defaults.

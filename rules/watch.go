@@ -25,13 +25,14 @@ const (
 
 // Watch is a PromQL expression whose series are learned and scored.
 type Watch struct {
-	// Name becomes the label `watch` of what is exported.
+	// Name becomes the label `watch` of what is exported, for example `checkout_orders`. Required.
 	Name string `yaml:"name"`
-	// Expr yields an instant vector or a scalar.
+	// Expr is PromQL that yields an instant vector or a scalar, for example
+	// `sum by (region) (rate(orders_total[5m]))`. Required.
 	Expr string `yaml:"expr"`
-	// Interval is the time between samples; 0 takes that of discover.
+	// Interval is the time between samples; by default that of the section discover.
 	Interval model.Duration `yaml:"interval,omitempty"`
-	// Direction is both when empty.
+	// Direction is the side of the band that is bad: up (too high), down (too low) or both, the default.
 	Direction Direction `yaml:"direction,omitempty"`
 	// Limit is the value that must not be crossed, in the direction of the watch; the forecast says when it will be.
 	Limit *float64 `yaml:"limit,omitempty"`

@@ -15,18 +15,28 @@ type Config struct {
 	TTL model.Duration `yaml:"ttl,omitempty"`
 	// Retention is how long old edges are kept to explain past incidents.
 	Retention model.Duration `yaml:"retention,omitempty"`
-	// MaxEdges bounds the graph.
+	// MaxEdges bounds the edges of the graph; above it no new ones are taken in.
 	MaxEdges int `yaml:"max_edges,omitempty"`
 
+	// ServiceGraph reads the service-graph metrics of Tempo, Alloy, Beyla and the OpenTelemetry
+	// Collector (`traces_service_graph_request_total`).
 	ServiceGraph bool `yaml:"service_graph"`
-	Istio        bool `yaml:"istio"`
-	Linkerd      bool `yaml:"linkerd"`
-	Hubble       bool `yaml:"hubble"`
-	Kubernetes   bool `yaml:"kubernetes"`
-	Targets      bool `yaml:"targets"`
+	// Istio reads who calls whom from Istio's `istio_requests_total`.
+	Istio bool `yaml:"istio"`
+	// Linkerd reads who calls whom from Linkerd's `request_total` and `tcp_open_total`.
+	Linkerd bool `yaml:"linkerd"`
+	// Hubble reads who calls whom from Cilium Hubble's flow, HTTP and TCP flag metrics.
+	Hubble bool `yaml:"hubble"`
+	// Kubernetes reads what runs where from kube-state-metrics.
+	Kubernetes bool `yaml:"kubernetes"`
+	// Targets reads which instances belong to a job from `up`, and node names from `node_uname_info`.
+	Targets bool `yaml:"targets"`
 
-	Rules    []Rule         `yaml:"rules,omitempty"`
-	Edges    []StaticEdge   `yaml:"edges,omitempty"`
+	// Rules are your own sources: metrics with a label for each end of an edge.
+	Rules []Rule `yaml:"rules,omitempty"`
+	// Edges are edges that you know and no metric tells.
+	Edges []StaticEdge `yaml:"edges,omitempty"`
+	// Entities are what you know about services and machines: tier, zone, address.
 	Entities []StaticEntity `yaml:"entities,omitempty"`
 }
 

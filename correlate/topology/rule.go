@@ -15,20 +15,25 @@ import (
 // the callee.
 type Rule struct {
 	// Metric is a selector or any instant query; series with a value above 0 are edges. A counter is
-	// better given as increase(metric[1h]).
+	// better given as `increase(metric[1h])`. Required.
 	Metric string `yaml:"metric"`
-	// From and To are labels that name the two ends; the first that is there counts.
+	// From are labels that name the end that calls, owns or runs; the first that a series has counts.
+	// Required, for example `[client, source_workload]`.
 	From []string `yaml:"from"`
-	To   []string `yaml:"to"`
-	// FromNamespace and ToNamespace are labels with the namespaces; may be empty.
+	// To are labels that name the other end. Required.
+	To []string `yaml:"to"`
+	// FromNamespace is the label with the namespace of the first end; none when empty.
 	FromNamespace string `yaml:"from_namespace,omitempty"`
-	ToNamespace   string `yaml:"to_namespace,omitempty"`
-	// Kind of the edges: call (default), owns, host, uses, in or same.
+	// ToNamespace is the label with the namespace of the other end; none when empty.
+	ToNamespace string `yaml:"to_namespace,omitempty"`
+	// Kind is what the edges mean: call (the default), owns, host, uses, in or same.
 	Kind EdgeKind `yaml:"kind,omitempty"`
-	// FromKind and ToKind are the kinds of the entities; service by default.
+	// FromKind is what the first end is: service (the default), pod, instance, node, zone, cluster,
+	// volume, ingress, database, queue or external.
 	FromKind Kind `yaml:"from_kind,omitempty"`
-	ToKind   Kind `yaml:"to_kind,omitempty"`
-	// Confidence of the edges, 0 to 1; 1 by default.
+	// ToKind is what the other end is; service by default.
+	ToKind Kind `yaml:"to_kind,omitempty"`
+	// Confidence is how sure the edges are, 0 to 1; 1 by default.
 	Confidence float64 `yaml:"confidence,omitempty"`
 }
 

@@ -8,24 +8,39 @@ import (
 
 // StaticEdge is an edge that the user states.
 type StaticEdge struct {
-	From      string   `yaml:"from"`
-	To        string   `yaml:"to"`
-	Kind      EdgeKind `yaml:"kind,omitempty"` // call by default
-	Cluster   string   `yaml:"cluster,omitempty"`
-	Namespace string   `yaml:"namespace,omitempty"`
-	FromKind  Kind     `yaml:"from_kind,omitempty"`
-	ToKind    Kind     `yaml:"to_kind,omitempty"`
+	// From names the end that calls, owns, runs on or uses. Required.
+	From string `yaml:"from"`
+	// To names the other end. Required.
+	To string `yaml:"to"`
+	// Kind is what the edge means: call (the default), owns, host, uses, in or same.
+	Kind EdgeKind `yaml:"kind,omitempty"`
+	// Cluster is the cluster of both ends, as it stands in their alerts; may be empty.
+	Cluster string `yaml:"cluster,omitempty"`
+	// Namespace is the namespace of both ends, as it stands in their alerts; may be empty.
+	Namespace string `yaml:"namespace,omitempty"`
+	// FromKind is what the first end is; by default what the kind of the edge implies, a service for call.
+	FromKind Kind `yaml:"from_kind,omitempty"`
+	// ToKind is what the other end is; by default what the kind of the edge implies.
+	ToKind Kind `yaml:"to_kind,omitempty"`
 }
 
 // StaticEntity is what the user says about an entity.
 type StaticEntity struct {
-	Name      string `yaml:"name"`
-	Kind      Kind   `yaml:"kind,omitempty"` // service by default
-	Cluster   string `yaml:"cluster,omitempty"`
+	// Name is the entity's name, as it stands in its alerts. Required.
+	Name string `yaml:"name"`
+	// Kind is what it is: service (the default), pod, instance, node, zone, cluster, volume, ingress,
+	// database, queue or external.
+	Kind Kind `yaml:"kind,omitempty"`
+	// Cluster is the cluster it belongs to; may be empty.
+	Cluster string `yaml:"cluster,omitempty"`
+	// Namespace is the namespace it belongs to; may be empty.
 	Namespace string `yaml:"namespace,omitempty"`
-	Tier      string `yaml:"tier,omitempty"`
-	Zone      string `yaml:"zone,omitempty"`
-	Address   string `yaml:"address,omitempty"` // ip of a node or an instance
+	// Tier is the part of the system by which the affected are counted, for example web, api or database.
+	Tier string `yaml:"tier,omitempty"`
+	// Zone is the failure domain it stands in, for example a rack.
+	Zone string `yaml:"zone,omitempty"`
+	// Address is the IP address of a node or an instance, by which callers that know no name find it.
+	Address string `yaml:"address,omitempty"`
 }
 
 // Validate says what is wrong.

@@ -28,16 +28,19 @@ const (
 
 var order = []Role{Read, Ack, Approve, Admin}
 
-// Rule gives a role to somebody. Exactly one of User, Token and TokenFile says who it is.
+// Rule gives a role to somebody. Exactly one of user, token and token_file says who it is.
 type Rule struct {
 	// Name is who stands in the audit log; the user's name when empty.
 	Name string `yaml:"name,omitempty"`
 	// User is a basic auth user of the file named by --web.config.file.
 	User string `yaml:"user,omitempty"`
-	// Token is a bearer token; TokenFile a file that holds it.
-	Token     commoncfg.Secret `yaml:"token,omitempty"`
-	TokenFile string           `yaml:"token_file,omitempty"`
-	Role      Role             `yaml:"role"`
+	// Token is a bearer token, which a program sends and a person types into the page.
+	Token commoncfg.Secret `yaml:"token,omitempty"`
+	// TokenFile is a file that holds the bearer token.
+	TokenFile string `yaml:"token_file,omitempty"`
+	// Role is what they may do: read, ack (give feedback too), approve (runbooks too) or admin
+	// (everything). Required.
+	Role Role `yaml:"role"`
 }
 
 // Check reports what is wrong with the rule at the given place of the configuration.

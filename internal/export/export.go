@@ -37,11 +37,13 @@ const AutoLimit = 2000
 
 // Config is the section `export` of the configuration file.
 type Config struct {
-	// Names is tidemark (default) or vmanomaly.
+	// Names are the names of the metrics: tidemark, or vmanomaly to add those that its dashboards and
+	// alerts use (`anomaly_score`, `yhat` and so on).
 	Names Names `yaml:"names,omitempty"`
-	// Mode is auto (default), full or sparse.
+	// Mode says which series stand on /metrics: full is all, sparse those that are or were anomalous in
+	// the last six hours or are pinned, auto is full up to 2 000 series and sparse above.
 	Mode Mode `yaml:"mode,omitempty"`
-	// RemoteWrite sends the same samples to a remote-write endpoint as well; none when absent.
+	// RemoteWrite sends the samples of every series to a remote-write endpoint as well; not sent when absent.
 	RemoteWrite *RemoteWriteConfig `yaml:"remote_write,omitempty"`
 }
 

@@ -25,12 +25,16 @@ import (
 
 // RemoteWriteConfig says where to send samples.
 type RemoteWriteConfig struct {
-	URL        string                     `yaml:"url"`
+	// URL is the whole address of the endpoint, for example `http://prometheus:9090/api/v1/write`
+	// (Prometheus wants --web.enable-remote-write-receiver). Required.
+	URL string `yaml:"url"`
+	// HTTPConfig holds basic auth, TLS, bearer token, proxy and headers.
 	HTTPConfig commoncfg.HTTPClientConfig `yaml:"http_config,omitempty"`
-	Timeout    model.Duration             `yaml:"timeout,omitempty"`
+	// Timeout bounds one request, its answer included.
+	Timeout model.Duration `yaml:"timeout,omitempty"`
 	// Interval is the time between two rounds. A series is sent only when it has a newer sample.
 	Interval model.Duration `yaml:"interval,omitempty"`
-	// MaxSamplesPerSend bounds one request.
+	// MaxSamplesPerSend bounds the samples of one request.
 	MaxSamplesPerSend int `yaml:"max_samples_per_send,omitempty"`
 	// Headers are added to each request, such as X-Scope-OrgID for Mimir.
 	Headers map[string]string `yaml:"headers,omitempty"`

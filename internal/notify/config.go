@@ -14,9 +14,13 @@ import (
 // Config is one entry of the alertmanagers: list. All members of a cluster are listed: each alert goes to
 // every one of them, not through a load balancer.
 type Config struct {
-	URL        string                     `yaml:"url"`
+	// URL is the address of one Alertmanager, up to and without /api/v2, for example
+	// `http://alertmanager-0:9093`. Required.
+	URL string `yaml:"url"`
+	// HTTPConfig holds basic auth, TLS, bearer token, proxy and headers.
 	HTTPConfig commoncfg.HTTPClientConfig `yaml:"http_config,omitempty"`
-	Timeout    model.Duration             `yaml:"timeout,omitempty"`
+	// Timeout bounds one post, its answer included.
+	Timeout model.Duration `yaml:"timeout,omitempty"`
 }
 
 // DefaultConfig gives the defaults of an entry.

@@ -15,11 +15,12 @@ import (
 // gently. Everything but the URL has a default that suits one Prometheus next door.
 type Config struct {
 	// URL is the address of Prometheus, Mimir, Thanos or another server with remote read, up to
-	// and without /api/v1.
+	// and without /api/v1, for example `http://localhost:9090`. Required.
 	URL *commoncfg.URL `yaml:"url,omitempty"`
-	// ReadPath is the path of remote read below URL.
+	// ReadPath is the path of remote read below the url; Mimir has it at `/prometheus/api/v1/read`.
 	ReadPath string `yaml:"read_path,omitempty"`
-	// Tenant is sent as X-Scope-OrgID when set. Other headers belong to http_config.http_headers.
+	// Tenant is sent as X-Scope-OrgID when set, which Mimir wants. Other headers belong to
+	// `http_config.http_headers`.
 	Tenant string `yaml:"tenant,omitempty"`
 	// HTTPClientConfig holds basic auth, TLS, bearer token, proxy and headers.
 	HTTPClientConfig commoncfg.HTTPClientConfig `yaml:"http_config,omitempty"`
@@ -35,10 +36,11 @@ type Config struct {
 	// --query.lookback-delta.
 	Lookback model.Duration `yaml:"lookback,omitempty"`
 
-	// MaxFrameBytes bounds one frame of a streamed answer, MaxBodyBytes any other answer, both
-	// after decompression.
+	// MaxFrameBytes bounds one frame of a streamed answer, in bytes after decompression; a larger one
+	// fails the read.
 	MaxFrameBytes int `yaml:"max_frame_bytes,omitempty"`
-	MaxBodyBytes  int `yaml:"max_body_bytes,omitempty"`
+	// MaxBodyBytes bounds any other answer, in bytes after decompression.
+	MaxBodyBytes int `yaml:"max_body_bytes,omitempty"`
 	// MaxQuerySamples bounds the samples that one slice of a PromQL expression holds in memory.
 	MaxQuerySamples int `yaml:"max_query_samples,omitempty"`
 
@@ -50,11 +52,16 @@ type Config struct {
 // MinBackoff to MaxBackoff, a quarter of it random. After OpenAfter failures in a row no call is
 // made for OpenFor; then one tries whether the server is back.
 type RetryConfig struct {
-	Attempts   int            `yaml:"attempts,omitempty"`
+	// Attempts is how often a call is made in all, the first one included.
+	Attempts int `yaml:"attempts,omitempty"`
+	// MinBackoff is the pause before the second attempt.
 	MinBackoff model.Duration `yaml:"min_backoff,omitempty"`
+	// MaxBackoff is the longest pause, also where the server asks for a longer one by Retry-After.
 	MaxBackoff model.Duration `yaml:"max_backoff,omitempty"`
-	OpenAfter  int            `yaml:"open_after,omitempty"`
-	OpenFor    model.Duration `yaml:"open_for,omitempty"`
+	// OpenAfter is the number of failures in a row after which the server is left alone.
+	OpenAfter int `yaml:"open_after,omitempty"`
+	// OpenFor is how long it is left alone before one call tries again.
+	OpenFor model.Duration `yaml:"open_for,omitempty"`
 }
 
 // DefaultConfig returns the settings that hold where the file says nothing; only the URL is missing.

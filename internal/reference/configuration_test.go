@@ -3,7 +3,10 @@ package reference_test
 import (
 	"fmt"
 	"go/ast"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +16,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tidemark/tidemark/internal/config"
+	"github.com/tidemark/tidemark/internal/export"
 	"github.com/tidemark/tidemark/internal/notify"
+	"github.com/tidemark/tidemark/internal/runbook"
 )
 
 const configurationHead = `# Configuration
@@ -29,7 +34,7 @@ the running configuration as it is.
 
 Durations are written as in Prometheus (` + "`5m`, `1h30m`, `28d`" + `), sizes as ` + "`64KiB`, `32MiB`" + `. Every secret can
 be read from a file by the field of the same name that ends in ` + "`_file`" + `, and is never printed. What
-must be restarted to change is a flag: ` + "`tidemark --help`" + `.
+must be restarted to change is a flag: ` + "`tidemark --help`" + `. Where no default stands, the option is off or empty.
 
 `
 
@@ -111,9 +116,11 @@ func (r *reference) section(path string, typ reflect.Type, defaults reflect.Valu
 			if name == "" {
 				name = strings.ToLower(f.Name)
 			}
-			text := r.comment(typ, "."+f.Name)
-			require.NotEmptyf(r.t, path+text+name, "%s.%s has no comment", typ, f.Name)
-			fmt.Fprintf(&r.out, "| `%s` | %s | %s | %s |\n", name, r.typeName(f.Type), r.value(v), cell(named(text, f.Name, name)))
+			text := meaning(typ, r.comment(typ, "."+f.Name), f.Name)
+			if complaint := unclear(text); complaint != "" {
+				r.t.Errorf("%s.%s: its comment %q %s", typ, f.Name, text, complaint)
+			}
+			fmt.Fprintf(&r.out, "| `%s` | %s | %s | %s |\n", name, r.typeName(f.Type), r.value(v), cell(text))
 			ours, many := f.Type, ""
 			if ours.Kind() == reflect.Pointer {
 				ours = ours.Elem()
@@ -123,7 +130,7 @@ func (r *reference) section(path string, typ reflect.Type, defaults reflect.Valu
 				v = element(ours)
 			}
 			if v.Kind() == reflect.Pointer {
-				v = reflect.New(ours).Elem()
+				v = element(ours)
 			}
 			if ours.Kind() == reflect.Struct && strings.HasPrefix(ours.PkgPath(), module) && !r.done[ours] {
 				r.done[ours] = true
@@ -133,26 +140,65 @@ func (r *reference) section(path string, typ reflect.Type, defaults reflect.Valu
 	}
 	rows(typ, defaults)
 	for _, b := range below {
-		fmt.Fprintf(&r.out, "\n## `%s`\n\n%s\n\n", b.path, about(r.comment(b.typ, ""), b.typ.Name()))
+		fmt.Fprintf(&r.out, "\n## `%s`\n\n%s\n\n", b.path, about(inFile(b.typ, r.comment(b.typ, "")), b.typ.Name()))
 		r.section(b.path, b.typ, b.val)
 	}
 }
 
-// element are the defaults of one entry of a list.
+// element are the defaults of one entry of a list, and of a section that is absent by default.
 func element(t reflect.Type) reflect.Value {
-	if t == reflect.TypeFor[notify.Config]() {
-		return reflect.ValueOf(notify.DefaultConfig())
+	for _, def := range []any{notify.DefaultConfig(), runbook.DefaultRunbook(), export.DefaultRemoteWriteConfig()} {
+		if v := reflect.ValueOf(def); v.Type() == t {
+			return v
+		}
 	}
 	return reflect.New(t).Elem()
 }
 
-// named says the field's name as the file has it where the comment begins with the code's.
-func named(text, code, file string) string {
+// meaning is a field's comment as the page has it: without the field's name, which stands in the row, and
+// other fields of the type by their names in the file.
+func meaning(typ reflect.Type, text, code string) string {
 	if rest, ok := strings.CutPrefix(text, code+" "); ok {
-		return "`" + file + "` " + rest
+		for _, verb := range []string{"is ", "are ", "says ", "say "} {
+			if what, ok := strings.CutPrefix(rest, verb); ok && !strings.HasPrefix(what, "only") {
+				rest = what
+				break
+			}
+		}
+		text = strings.ToUpper(rest[:1]) + rest[1:]
 	}
-	return text
+	return inFile(typ, text)
 }
+
+// camel are names that can only be identifiers: two capitals with small letters between.
+var camel = regexp.MustCompile(`\b[A-Z][a-z0-9]+[A-Z]\w*\b`)
+
+func inFile(typ reflect.Type, text string) string {
+	return camel.ReplaceAllStringFunc(text, func(name string) string {
+		f, ok := typ.FieldByName(name)
+		if tag, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); ok && tag != "" {
+			return "`" + tag + "`"
+		}
+		return name
+	})
+}
+
+// unclear says why a meaning explains nothing to somebody who reads only the page; empty when it does.
+func unclear(text string) string {
+	switch {
+	case text == "":
+		return "is missing: want a sentence that says what the option does"
+	case len(strings.Fields(text)) < 3 || !strings.HasSuffix(text, "."):
+		return "is no sentence: want a few words that end with a period"
+	case strings.ContainsAny(text[:1], "abcdefghijklmnopqrstuvwxyz"):
+		return "does not begin with a capital"
+	case docLink.MatchString(text):
+		return "links to a declaration, which the page can't follow"
+	}
+	return ""
+}
+
+var docLink = regexp.MustCompile(`\[[A-Z][\w.]*\]|\[[a-z]+\]\.`)
 
 // about is a type's comment without the type's name.
 func about(text, code string) string {
@@ -166,6 +212,12 @@ func about(text, code string) string {
 }
 
 func (r *reference) typeName(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[runbook.Matchers]():
+		return elsewhere["Matchers"]
+	case reflect.TypeFor[map[string]any]():
+		return "object"
+	}
 	if s := elsewhere[t.Name()]; s != "" && !strings.HasPrefix(t.PkgPath(), module) {
 		return s
 	}
@@ -200,6 +252,9 @@ func (r *reference) typeName(t reflect.Type) string {
 
 // value is a default as it would stand in the file; nothing for sections and zeros.
 func (r *reference) value(v reflect.Value) string {
+	if v.IsValid() && v.Kind() == reflect.Bool {
+		return fmt.Sprintf("`%t`", v.Bool())
+	}
 	if !v.IsValid() || v.IsZero() || v.Kind() == reflect.Struct || v.Kind() == reflect.Pointer {
 		return ""
 	}
@@ -220,7 +275,32 @@ func (r *reference) value(v reflect.Value) string {
 func TestConfigurationPageIsWhatTheCodeSays(t *testing.T) {
 	r := &reference{t: t, comments: map[string]map[string]string{}, done: map[reflect.Type]bool{}}
 	r.out.WriteString(configurationHead)
+	example, err := os.ReadFile(filepath.Join(root, "examples", "configuration", "tidemark.yml"))
+	require.NoError(t, err)
+	for i := range reflect.TypeFor[config.Config]().NumField() {
+		section, _, _ := strings.Cut(reflect.TypeFor[config.Config]().Field(i).Tag.Get("yaml"), ",")
+		require.Containsf(t, string(example), "\n"+section+":", "the example of the whole configuration lacks a section")
+	}
+	fmt.Fprintf(&r.out, "```yaml\n%s```\n\n## The whole file\n\n", example)
 	def := config.Default()
 	r.section("", reflect.TypeFor[config.Config](), reflect.ValueOf(def))
 	page(t, "configuration.md", r.out.String())
+}
+
+func TestAnOptionWithoutAMeaningIsNoticed(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"no comment", "", "is missing"},
+		{"a few words", "per second", "is no sentence"},
+		{"no period", "Bounds one message as it arrives", "is no sentence"},
+		{"goes on from the code's name", "of one alert; annotations too.", "does not begin"},
+		{"a link for godoc", "Templates over [Incident] that are sent.", "links to"},
+		{"a sentence", "Bounds one message as it arrives.", ""},
+		{"a list in brackets", "Required, for example `[client, server]`.", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := unclear(c.text)
+			require.Equal(t, c.want == "", got == "", got)
+			require.Contains(t, got, c.want)
+		})
+	}
 }

@@ -31,35 +31,50 @@ type Config []Runbook
 
 // Runbook is one endpoint and when and how it may be called.
 type Runbook struct {
-	// Name is unique and stands in labels, paths and the audit log: letters, digits, . _ and -.
-	Name        string `yaml:"name"`
+	// Name is the unique name that stands in labels, paths and the audit log: letters, digits, `.`, `_` and `-`.
+	// Required.
+	Name string `yaml:"name"`
+	// Description tells the person who approves what will happen, in a sentence.
 	Description string `yaml:"description,omitempty"`
-	// Matchers select incidents, in Alertmanager's syntax, over [Incident.MatchLabels]; all must hold.
+	// Matchers are what selects incidents, in Alertmanager's syntax, for example `cause_kind="disk"`; all must hold.
+	// docs/runbooks.md lists the labels. Required.
 	Matchers Matchers `yaml:"matchers"`
-	// URL is called as it stands here; nothing in it comes from an alert.
-	URL    string `yaml:"url"`
+	// URL is called as it stands here; nothing in it comes from an alert. Required.
+	URL string `yaml:"url"`
+	// Method is the method of the call: POST, PUT, PATCH or DELETE.
 	Method string `yaml:"method,omitempty"`
 	// Headers are sent as they stand here. They may hold credentials, so they never print.
-	Headers    map[string]commoncfg.Secret `yaml:"headers,omitempty"`
-	HTTPConfig commoncfg.HTTPClientConfig  `yaml:"http_config,omitempty"`
-	Mode       Mode                        `yaml:"mode,omitempty"`
-	// Body is the JSON object that is sent. Strings in it are templates over [Incident].
+	Headers map[string]commoncfg.Secret `yaml:"headers,omitempty"`
+	// HTTPConfig holds basic auth, TLS and bearer token; a proxy is refused, for it would connect where
+	// Tidemark can't check the address.
+	HTTPConfig commoncfg.HTTPClientConfig `yaml:"http_config,omitempty"`
+	// Mode is what Tidemark may do: suggest (show it in the incident, never call it) or approve (call it
+	// once a person approved).
+	Mode Mode `yaml:"mode,omitempty"`
+	// Body is the JSON object that is sent. Strings in it are templates over the incident, for example
+	// `{{ .Cause }}`; docs/runbooks.md lists what there is.
 	Body map[string]any `yaml:"body,omitempty"`
-	// Secret or SecretFile signs the calls: `whsec_` and base64 of 24 to 64 bytes. The file may hold
-	// several, one a line, while keys are rotated; it is read at every call.
-	Secret     commoncfg.Secret `yaml:"secret,omitempty"`
-	SecretFile string           `yaml:"secret_file,omitempty"`
-	// Idempotent says that the endpoint acts once per `webhook-id`, however often it is called.
+	// Secret signs the calls as Standard Webhooks has it: `whsec_` and base64 of 24 to 64 bytes. Unsigned
+	// when empty.
+	Secret commoncfg.Secret `yaml:"secret,omitempty"`
+	// SecretFile is a file with the secret, read at every call; it may hold several, one a line, while
+	// keys are rotated.
+	SecretFile string `yaml:"secret_file,omitempty"`
+	// Idempotent is true where the endpoint acts once per `webhook-id`, however often it is called.
 	Idempotent bool `yaml:"idempotent,omitempty"`
-	// AllowHosts lists addresses, networks or the URL's host name that may lie on this machine or
-	// its link; see [guard].
+	// AllowHosts lists addresses, networks or the url's host name that may lie on this machine or its
+	// link, for example `127.0.0.1`; others there are never called.
 	AllowHosts []string `yaml:"allow_hosts,omitempty"`
-	// Timeout bounds one attempt, Attempts their number, TTL the time from approval to the last one.
-	Timeout  model.Duration `yaml:"timeout,omitempty"`
-	Attempts int            `yaml:"attempts,omitempty"`
-	TTL      model.Duration `yaml:"ttl,omitempty"`
-	Limits   Limits         `yaml:"limits,omitempty"`
-	Verify   Verify         `yaml:"verify,omitempty"`
+	// Timeout bounds one attempt of a call.
+	Timeout model.Duration `yaml:"timeout,omitempty"`
+	// Attempts is how often a call that fails is made in all.
+	Attempts int `yaml:"attempts,omitempty"`
+	// TTL is the time from the approval to the last attempt; what is older is not called any more.
+	TTL model.Duration `yaml:"ttl,omitempty"`
+	// Limits are bounds on how often the runbook is called, whatever is approved.
+	Limits Limits `yaml:"limits,omitempty"`
+	// Verify says how Tidemark tells that the runbook helped.
+	Verify Verify `yaml:"verify,omitempty"`
 	// Roles lists who may approve, by role or by name; empty means everyone the server lets write.
 	Roles []string `yaml:"roles,omitempty"`
 
@@ -69,11 +84,11 @@ type Runbook struct {
 
 // Limits bound how often a runbook is called, whatever is approved.
 type Limits struct {
-	// PerTarget calls for one cause and resource within an hour.
+	// PerTarget is how many calls may be made for one cause and resource within an hour.
 	PerTarget int `yaml:"per_target,omitempty" json:"per_target"`
-	// PerHour calls in any hour.
+	// PerHour is how many calls may be made in any hour.
 	PerHour int `yaml:"per_hour,omitempty" json:"per_hour"`
-	// Concurrent calls at one time.
+	// Concurrent is how many calls may run at one time.
 	Concurrent int `yaml:"concurrent,omitempty" json:"concurrent"`
 }
 
