@@ -88,23 +88,32 @@ size-check: build ## Hold the size of the sidecar under 35 MB.
 	@size=$$(wc -c < bin/tidemark); echo "bin/tidemark: $$size bytes"; test $$size -lt 35000000
 
 .PHONY: bench
-bench: bench-detect bench-cause bench-storms bench-logs ## Measure every figure that the docs name (needs the labelled data).
+bench: bench-detect bench-cause bench-storms bench-logs bench-speed ## Measure every figure that the docs name but those of bench-scale (needs the labelled data).
 
 .PHONY: bench-detect
 bench-detect: ## Accuracy of detection on labelled series.
 	$(GO) run ./internal/benchmarks/detect
+	@$(GO) run ./internal/benchmarks/table
 
 .PHONY: bench-cause
 bench-cause: ## Accuracy of cause ranking on recorded faults.
 	$(GO) run ./internal/benchmarks/cause
+	@$(GO) run ./internal/benchmarks/table
 
 .PHONY: bench-storms
 bench-storms: ## Accuracy of grouping on recorded alert storms.
 	$(GO) run ./internal/benchmarks/storms
+	@$(GO) run ./internal/benchmarks/table
 
 .PHONY: bench-logs
 bench-logs: ## Accuracy of log templates.
 	$(GO) run ./internal/benchmarks/logs
+	@$(GO) run ./internal/benchmarks/table
+
+.PHONY: bench-speed
+bench-speed: ## Cost of a sample learned, scored, exported, and the heap of a series, against Prometheus' own iterator.
+	$(GO) run ./internal/benchmarks/speed
+	@$(GO) run ./internal/benchmarks/table
 
 .PHONY: vendor-web
 vendor-web: ## Copy the browser libraries that the pages embed, with their licences, from npm.

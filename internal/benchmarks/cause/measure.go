@@ -25,6 +25,8 @@ type figure struct {
 	Must     *float64 `json:"must"`
 	Moonshot *float64 `json:"moonshot"`
 	Command  string   `json:"command"`
+
+	LessIsBetter bool `json:"less_is_better,omitempty"`
 }
 
 const command = "go run ./internal/benchmarks/cause"

@@ -11,6 +11,9 @@ import (
 
 // write stores the report as markdown and JSON.
 func (r *report) write(dir string) error {
+	for i := range r.figures {
+		r.figures[i].LessIsBetter = r.figures[i].lower()
+	}
 	raw, err := json.MarshalIndent(r.figures, "", " ")
 	if err != nil {
 		return err

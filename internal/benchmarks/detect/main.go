@@ -1,4 +1,4 @@
-// Command detect regenerates docs/benchmarks-detect.md: what the shipped defaults of the baselines
+// Command detect regenerates docs/benchmarks-detect.md and .json: what the shipped defaults of the baselines
 // reach on public labelled series, beside what was asked and the best anchor.
 //
 // It reads the data from the folder in TIDEMARK_DATA (see docs/detection.md for its layout) and
@@ -8,25 +8,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
+
+	"github.com/tidemark/tidemark/internal/benchmarks/figures"
 )
 
 // figure is one row of the table.
 type figure struct {
-	Name     string   `json:"name"`
-	Value    float64  `json:"value"`
-	Unit     string   `json:"unit"`
-	Partner  *float64 `json:"partner"` // the best anchor
-	Must     *float64 `json:"must"`
-	Moonshot *float64 `json:"moonshot"`
-	Command  string   `json:"command"`
-
+	figures.Figure
 	partner, must, moonshot string // as the page shows them
 }
 
@@ -40,21 +34,33 @@ func number(s string) *float64 {
 	return nil
 }
 
+// goals turns the texts of the page into numbers; of a range, the upper end.
+func goals(partner, must, moonshot string) (p, m, s *float64, less bool) {
+	upper := func(text string) *float64 {
+		if _, high, ok := strings.Cut(text, " to "); ok {
+			less = true
+			return number(high)
+		}
+		less = less || strings.HasPrefix(text, "<")
+		return number(text)
+	}
+	return number(partner), upper(must), upper(moonshot), less
+}
+
 const command = "go run ./internal/benchmarks/detect"
 
 func main() {
 	doc := flag.String("out", "docs/benchmarks-detect.md", "Markdown file to write.")
-	list := flag.Bool("json", false, "Print the figures as JSON in place of Markdown.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *doc, *list); err != nil {
+	if err := run(ctx, *doc); err != nil {
 		fmt.Fprintln(os.Stderr, "detect:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, doc string, list bool) error {
+func run(ctx context.Context, doc string) error {
 	data := os.Getenv("TIDEMARK_DATA")
 	if data == "" {
 		return fmt.Errorf("set TIDEMARK_DATA to the folder that holds anomaly/")
@@ -68,14 +74,10 @@ func run(ctx context.Context, doc string, list bool) error {
 	if err := os.WriteFile(doc, []byte(b.markdown()), 0o644); err != nil {
 		return fmt.Errorf("write table: %w", err)
 	}
-	if !list {
-		fmt.Print(b.markdown())
-		return nil
+	fmt.Print(b.markdown())
+	list := make([]figures.Figure, len(b.figures))
+	for i, f := range b.figures {
+		list[i] = f.Figure
 	}
-	text, err := json.MarshalIndent(b.figures, "", "  ")
-	if err != nil {
-		return err
-	}
-	fmt.Println(string(text))
-	return nil
+	return figures.Write(strings.TrimSuffix(doc, ".md")+".json", list)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/baseline/backtest"
+	"github.com/tidemark/tidemark/internal/benchmarks/figures"
 )
 
 type bench struct {
@@ -23,11 +24,9 @@ type bench struct {
 }
 
 func (b *bench) add(name string, value float64, unit, partner, must, moonshot string) {
-	b.figures = append(b.figures, figure{
-		Name: name, Value: value, Unit: unit, Command: command,
-		Partner: number(partner), Must: number(must), Moonshot: number(moonshot),
-		partner: partner, must: must, moonshot: moonshot,
-	})
+	f := figure{Figure: figures.Figure{Name: name, Value: value, Unit: unit, Command: command}, partner: partner, must: must, moonshot: moonshot}
+	f.Partner, f.Must, f.Moonshot, f.LessIsBetter = goals(partner, must, moonshot)
+	b.figures = append(b.figures, f)
 }
 
 // labelled are the sets of the means.
