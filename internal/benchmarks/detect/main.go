@@ -27,7 +27,7 @@ type figure struct {
 // number is the first number in a text such as ">= .60", nil when there is none.
 func number(s string) *float64 {
 	for _, f := range strings.Fields(s) {
-		if x, err := strconv.ParseFloat(strings.TrimRight(f, "x"), 64); err == nil {
+		if x, err := strconv.ParseFloat(f, 64); err == nil {
 			return &x
 		}
 	}
