@@ -31,11 +31,14 @@ type Question struct {
 	Entities []Entity
 	// Symptom is the labels of the first alert.
 	Symptom model.LabelSet
+	// Changes are those at the entities in the time in which a change is suspect, in order of time, each with its
+	// entity.
+	Changes []Change
 }
 
-// Evidence ranks causes from metrics. Ranking must not block: it answers what is known so far, and
-// ok is false while nothing is. The engine asks again at every Step until the incident is opened,
-// and after each change of the incident.
+// Evidence ranks causes from metrics, logs and spans. Ranking must not block: it answers what is known so
+// far, and ok is false while nothing is. The engine asks whenever it renders an incident; Heard tells it that
+// the answer is another one now.
 type Evidence interface {
 	Ranking(q Question) (r cause.Ranking, ok bool)
 }
@@ -73,6 +76,7 @@ type Engine struct {
 	cache     map[uint64]*stretch
 	tracked   map[string]*tracked
 	owners    map[itemKey]string // item → incident
+	heard     map[string]bool    // incidents whose evidence is another one
 	forgotten uint64
 }
 
@@ -90,6 +94,7 @@ func NewEngine(cfg Config, deps Deps) *Engine {
 		cache:   map[uint64]*stretch{},
 		tracked: map[string]*tracked{},
 		owners:  map[itemKey]string{},
+		heard:   map[string]bool{},
 	}
 	e.x = explainer{dens: newDensities(), history: deps.History, changes: e.changesBetween}
 	return e
@@ -184,6 +189,27 @@ func (e *Engine) Touch() {
 	}
 }
 
+// Heard tells the engine that Evidence has another ranking for an incident.
+func (e *Engine) Heard(incident string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.tracked[incident]; t != nil {
+		t.stale, e.heard[incident] = true, true
+	}
+}
+
+// listen takes up what was heard: a first cause that the metrics changed is worth telling.
+func (e *Engine) listen() {
+	for id := range e.heard {
+		if t := e.tracked[id]; t != nil && t.group != nil {
+			t.stale = true
+			t.verdict = verdictOf(e.renderOf(t))
+			t.gist = t.gistHash()
+		}
+	}
+	clear(e.heard)
+}
+
 // Step explains everything anew where something changed and returns what became of the incidents,
 // in order of their start and ID.
 func (e *Engine) Step(now time.Time) []Event {
@@ -193,6 +219,7 @@ func (e *Engine) Step(now time.Time) []Event {
 		e.regroup(now)
 		e.dirty = false
 	}
+	e.listen()
 	e.lastStep = now
 	events := e.advance(now)
 	e.forget(now)
@@ -216,6 +243,9 @@ func (e *Engine) NextStep(now time.Time) time.Time {
 		// The pause grows with what there is to explain, so that explaining never takes all the time:
 		// one second per 10 000 alerts or 50 000 entities of the graph.
 		soonest(maxTime(now, e.lastStep.Add(stepPause+time.Duration(len(e.records))*100*time.Microsecond+time.Duration(e.breadth)*20*time.Microsecond)))
+	}
+	if len(e.heard) > 0 {
+		soonest(now)
 	}
 	for _, t := range e.tracked {
 		if w := t.wake(&e.cfg); !w.IsZero() {

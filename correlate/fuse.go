@@ -33,8 +33,10 @@ func (v *view) causes(i *Incident) {
 		for _, c := range i.Causes {
 			q.Entities = append(q.Entities, c.Entity)
 		}
+		q.Changes = v.changesAt(q)
 		if r, ok := ev.Ranking(q); ok {
 			fuse(i.Causes, r)
+			v.ranking = &r
 		}
 	}
 	if len(i.Causes) > 0 {
@@ -46,6 +48,21 @@ func (v *view) causes(i *Incident) {
 			}
 		}
 	}
+}
+
+// changesAt are the changes at the entities of a question in the time in which a change is suspect.
+func (v *view) changesAt(q Question) []Change {
+	var out []Change
+	for _, c := range v.e.changesBetween(q.Start.Add(-changeReach*time.Second), q.FirstAlert.Add(flatAfter*time.Second)) {
+		for _, r := range v.g.causes {
+			if ent := v.s.prob.roots[r.root].ent; c.matches(ent) {
+				c.Entity = entityOf(ent)
+				out = append(out, c)
+				break
+			}
+		}
+	}
+	return out
 }
 
 // ownConfidence is for housekeeping alerts, which no model of trouble explains: that their entity is
@@ -179,7 +196,7 @@ func (v *view) evidence(c ranked, own []*item) []cause.Evidence {
 	if p := c.parts.change; p != nil {
 		out = append(out, cause.Evidence{
 			Kind: "change", For: true, Entity: r.ent.Name, Time: p.Time, Weight: changeBonus,
-			Text: fmt.Sprintf("%s of %s %s", p.Kind, r.ent.Name, after(seconds(p.Time)-c.start)+": "+p.Text),
+			Text: fmt.Sprintf("%s of %s %s", p.Kind, r.ent.Name, after(seconds(p.Time)-c.start)+": "+p.Text), Query: p.Query, Value: 1,
 		})
 	}
 	out = append(out, cause.Evidence{

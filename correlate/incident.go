@@ -42,7 +42,9 @@ type Incident struct {
 	NoClearCause bool    `json:"no_clear_cause"`
 	Affected     []Count `json:"affected,omitempty"`
 	Path         []Hop   `json:"path,omitempty"`
-	Timeline     []Entry `json:"timeline,omitempty"`
+	// RuledOut are entities that look guilty at first sight, and what speaks against them.
+	RuledOut []cause.RuledOut `json:"ruled_out,omitempty"`
+	Timeline []Entry          `json:"timeline,omitempty"`
 
 	RunbookURL string `json:"runbook_url,omitempty"`
 	Action     string `json:"action,omitempty"`
@@ -102,7 +104,7 @@ type Count struct {
 // Hop is one entity on the way from the cause to the symptoms.
 type Hop struct {
 	Entity Entity `json:"entity"`
-	State  string `json:"state"` // its own alerts in a clause
+	State  string `json:"state"` // its own alerts and metrics in a clause
 }
 
 // Entry is one line of the timeline.
@@ -139,6 +141,8 @@ type Change struct {
 	Kind   string         `json:"kind"` // deploy, config, scale, restart, node, …
 	Text   string         `json:"text"`
 	Source string         `json:"source,omitempty"`
+	// Query counts the change as 1, for those that metrics show.
+	Query string `json:"query,omitempty"`
 }
 
 // matches says whether the change was made at an entity of the graph.

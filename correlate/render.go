@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/tidemark/tidemark/correlate/cause"
 )
 
 // renderOf returns the incident as people see it, made anew when something changed.
@@ -32,7 +34,8 @@ type view struct {
 	s *stretch
 	g *group
 
-	rootItems []*item // members at the first cause
+	rootItems []*item        // members at the first cause
+	ranking   *cause.Ranking // by metrics, when there is one
 	hops      map[int]int
 	parent    map[int]int
 }
@@ -55,6 +58,7 @@ func (v *view) incident() *Incident {
 	v.walk()
 	i.Affected = v.affected()
 	i.Path = v.path()
+	i.RuledOut = v.ruledOut(i)
 	i.Timeline = v.timeline(i)
 	i.RunbookURL, i.Action = v.action(i)
 	v.words(i)
@@ -283,10 +287,74 @@ func (v *view) stateOf(n int) string {
 			count[it.rec.place.name]++
 		}
 	}
-	if len(count) == 0 {
-		return "no alert of its own"
+	state := "no alert of its own"
+	if len(count) > 0 {
+		state = countedNames(count, 3)
 	}
-	return countedNames(count, 3)
+	if v.ranking != nil {
+		for _, h := range v.ranking.Path {
+			if h.Entity == v.s.world.v[n].ent.Name && h.Deviation > 0 {
+				state += "; " + h.State
+			}
+		}
+	}
+	return state
+}
+
+const maxRuledOut = 5
+
+// ruledOut lists what has alerts or metrics that look guilty, and why it is not the cause.
+func (v *view) ruledOut(i *Incident) []cause.RuledOut {
+	if i.NoClearCause || len(i.Causes) == 0 {
+		return nil // Nothing is ruled out where nothing is clear.
+	}
+	said := map[string]bool{i.Causes[0].Entity.Name: true}
+	var out []cause.RuledOut
+	add := func(name, text string) {
+		if text != "" && !said[name] && len(out) < maxRuledOut {
+			said[name] = true
+			out = append(out, cause.RuledOut{Entity: name, Text: text})
+		}
+	}
+	for _, c := range i.Causes[1:] {
+		if c.Confidence < ruledOutBelow && v.hasAlerts(c.Entity.Name) {
+			add(c.Entity.Name, v.against(i, &c))
+		}
+	}
+	if v.ranking != nil {
+		for _, r := range v.ranking.RuledOut {
+			add(r.Entity, r.Text)
+		}
+	}
+	return out
+}
+
+// ruledOutBelow is the confidence below which an entity with alerts of its own is said to be ruled out.
+const ruledOutBelow = 0.1
+
+func (v *view) hasAlerts(entity string) bool {
+	return slices.ContainsFunc(v.g.items, func(it *item) bool { return v.s.world.v[it.vertex].ent.Name == entity })
+}
+
+// against is what speaks most against a candidate: its evidence, else how much less it explains than the first.
+func (v *view) against(i *Incident, c *Cause) string {
+	for _, e := range c.Evidence {
+		if !e.For {
+			return e.Text
+		}
+	}
+	covers := func(c *Cause) int {
+		for _, e := range c.Evidence {
+			if e.Kind == "coverage" {
+				return int(e.Value)
+			}
+		}
+		return 0
+	}
+	if mine, first := covers(c), covers(&i.Causes[0]); mine < first {
+		return fmt.Sprintf("it explains %d of %s, %s explains %d", mine, plural(len(v.g.items), "alert", "alerts"), i.Causes[0].Entity.Name, first)
+	}
+	return fmt.Sprintf("trouble at %s explains its alerts, and not the other way round", i.Causes[0].Entity.Name)
 }
 
 // countedNames is "A (3), B and 2 more".

@@ -41,6 +41,7 @@ type tracked struct {
 	revision  int
 	revised   time.Time
 	cause     string // first cause as last told
+	verdict   string // first cause by all evidence, as last heard
 	told      uint64 // gist as last told
 	toldAt    time.Time
 	ended     time.Time
@@ -109,6 +110,9 @@ func (e *Engine) match(now time.Time, groups []*tracked) {
 			continue
 		}
 		if first := taken[i]; first != nil {
+			if t.opened.IsZero() {
+				continue // Nobody was told of it: it never was.
+			}
 			t.into, t.group, t.in = first.id, nil, nil
 			if !slices.Contains(first.merged, t.id) {
 				first.merged = append(first.merged, t.id)
@@ -128,6 +132,9 @@ func (e *Engine) match(now time.Time, groups []*tracked) {
 			g.splitFrom = majority(votes[i])
 			next[g.id], taken[i] = g, g
 		}
+	}
+	for i := range groups {
+		taken[i].rename(next)
 	}
 	e.tracked = next
 	clear(e.owners)
@@ -167,7 +174,17 @@ func (t *tracked) gistHash() uint64 {
 	for _, c := range t.group.causes[:min(2, len(t.group.causes))] {
 		fmt.Fprintf(h, "%s %.1f;", t.in.prob.roots[c.root].ent, c.confidence)
 	}
+	fmt.Fprint(h, t.verdict)
 	return h.Sum64()
+}
+
+// verdictOf is the first cause and about how sure it is.
+func verdictOf(i *Incident) string {
+	if len(i.Causes) == 0 {
+		return ""
+	}
+	c := &i.Causes[0]
+	return fmt.Sprintf("%s %s %s %.1f", c.Entity.Kind, c.Entity.Name, c.Resource, c.Confidence)
 }
 
 func (e *Engine) ownerOf(it *item) string {
@@ -210,6 +227,16 @@ func (e *Engine) inOrder() []*tracked {
 		return cmp.Or(a.opened.Compare(b.opened), a.firstSeen.Compare(b.firstSeen), cmp.Compare(a.id, b.id))
 	})
 	return out
+}
+
+// rename gives an incident that nobody was told of the ID of its first member of now: so that its ID does
+// not depend on which of the first alerts was heard of first.
+func (t *tracked) rename(used map[string]*tracked) {
+	if t.opened.IsZero() && t.state == StateFiring {
+		delete(used, t.id)
+		t.id = freshID(t.group, used)
+		used[t.id] = t
+	}
 }
 
 // freshID comes from the member that fired first: its identity and the minute.

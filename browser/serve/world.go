@@ -147,6 +147,8 @@ func (w *world) Confirmed(id string) string {
 	return ""
 }
 
+func (w *world) Search(string, int) []web.Found { return nil }
+
 func (w *world) Similar(id string) []web.Similar {
 	if id == hostileID {
 		return []web.Similar{{ID: resolvedID, Title: hostile, Start: w.now.Add(-30 * time.Hour), Score: 0.9, Confirmed: hostile, Fixed: hostile}}

@@ -39,7 +39,8 @@ type incident struct {
 		} `json:"entity"`
 		State string `json:"state"`
 	} `json:"path"`
-	Alerts []struct {
+	RuledOut []cause.RuledOut `json:"ruled_out"`
+	Alerts   []struct {
 		Labels   map[string]string `json:"labels"`
 		StartsAt time.Time         `json:"starts_at"`
 		Status   string            `json:"status"`
@@ -85,6 +86,11 @@ func incidentCommand(app *kingpin.Application) map[string]runFunc {
 	state := list.Flag("state", "Only those in this state: firing or resolved.").Enum("", "firing", "resolved")
 	limit := list.Flag("limit", "How many at most.").Default("50").Uint()
 	out["incident list"] = func(ctx context.Context, s streams) error { return c.listIncidents(ctx, s, *state, *limit) }
+	search := cmd.Command("search", "Past incidents whose texts have all these words: titles, alerts, entities, causes, what fixed them.")
+	words := search.Arg("words", "Words, or beginnings of words.").Required().Strings()
+	out["incident search"] = func(ctx context.Context, s streams) error {
+		return c.searchIncidents(ctx, s, strings.Join(*words, " "), *limit)
+	}
 	add := func(name, help string, fn func(ctx context.Context, s streams, id, really string) error, withCause bool) {
 		sub := cmd.Command(name, help)
 		id := sub.Arg("incident", "Identifier of the incident, as list prints it.").Required().String()
@@ -196,6 +202,12 @@ func (c *client) printIncident(w io.Writer, i incident) {
 			}
 		}
 	}
+	if len(i.RuledOut) > 0 {
+		fmt.Fprintln(w, "\nruled out")
+	}
+	for _, r := range i.RuledOut {
+		fmt.Fprintf(w, "  %s\t%s\n", clean(r.Entity), clean(r.Text))
+	}
 	if c.output != "extended" {
 		return
 	}
@@ -257,6 +269,28 @@ func (c *client) similarIncidents(ctx context.Context, s streams, id, _ string) 
 		fmt.Fprintln(w, "INCIDENT\tSTART\tLIKENESS\tCONFIRMED CAUSE\tTITLE")
 		for _, i := range list {
 			fmt.Fprintf(w, "%s\t%s\t%.2f\t%s\t%s\n", clean(i.ID), stamp(i.Start), i.Score, orDash(i.Confirmed), clean(i.Title))
+		}
+	})
+}
+
+// found is one past incident that a search found.
+type found struct {
+	ID        string    `json:"id"`
+	Title     string    `json:"title"`
+	Start     time.Time `json:"start"`
+	Cause     string    `json:"cause"`
+	Verdict   string    `json:"verdict"`
+	Confirmed string    `json:"confirmed"`
+	Fixed     string    `json:"fixed"`
+}
+
+func (c *client) searchIncidents(ctx context.Context, s streams, words string, limit uint) error {
+	query := url.Values{"q": {words}, "limit": {fmt.Sprint(limit)}}
+	var list []found
+	return c.get(ctx, s, incidentsPath+"/search?"+query.Encode(), &list, func(w io.Writer) {
+		fmt.Fprintln(w, "INCIDENT\tSTART\tCAUSE\tVERDICT\tCONFIRMED CAUSE\tFIXED BY\tTITLE")
+		for _, f := range list {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clean(f.ID), stamp(f.Start), orDash(f.Cause), orDash(f.Verdict), orDash(f.Confirmed), orDash(f.Fixed), clean(f.Title))
 		}
 	})
 }

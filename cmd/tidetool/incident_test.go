@@ -13,7 +13,7 @@ const incidentJSON = `{"id":"i-1","state":"firing","severity":"critical","title"
 "summary":"disk of db-0 is saturated","start":"2026-11-22T09:00:00Z","revision":1,"alerts":[{"labels":{"alertname":"X"}},{"labels":{}}],
 "causes":[{"entity":{"kind":"node","name":"db-0"},"resource":"disk sda","text":"I/O time at 98 %","confidence":0.82,
 "evidence":[{"for":true,"text":"onset first","query":"rate(x[5m])"},{"for":false,"text":"CPU is high too"}]}],
-"shared":{"team":"shop","cluster":"eu"},"path":[{"entity":{"name":"db-0"},"state":"DiskFull"},{"entity":{"name":"web"}}],"affected":[{"noun":"web servers","n":12}],
+"shared":{"team":"shop","cluster":"eu"},"path":[{"entity":{"name":"db-0"},"state":"DiskFull"},{"entity":{"name":"web"}}],"ruled_out":[{"entity":"api","text":"it waits for db-0"}],"affected":[{"noun":"web servers","n":12}],
 "timeline":[{"time":"2026-11-22T09:00:00Z","kind":"onset","text":"disk"}],"action":"fail over","a_field_of_tomorrow":1}`
 
 func incidents(t *testing.T) (url string, posted *[]string) {
@@ -28,6 +28,9 @@ func incidents(t *testing.T) (url string, posted *[]string) {
 	mux.Handle("GET /api/v1/incidents", answer("["+incidentJSON+`,{"id":"i-0","state":"resolved"}]`))
 	mux.Handle("GET /api/v1/incidents/i-1", answer(incidentJSON))
 	mux.Handle("GET /api/v1/incidents/i-1/similar", answer(`[{"id":"i-0","title":"before","score":0.91,"confirmed":"node/db-0"}]`))
+	mux.HandleFunc("GET /api/v1/incidents/search", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `{"status":"success","data":[{"id":"i-0","title":"`+r.FormValue("q")+`","cause":"node/db-0 disk","verdict":"confirm","confirmed":"node/db-0","fixed":"fail-over"}]}`)
+	})
 	mux.HandleFunc("GET /api/v1/incidents/{id}", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, `{"status":"error","error":"there is no incident \"i-9\""}`)
@@ -60,6 +63,7 @@ i-0       resolved  -         -                     0       -                   
 	require.Regexp(t, `shared +cluster="eu", team="shop"`, out)
 	require.Regexp(t, `alerts +2: - 1, X 1`, out)
 	require.Regexp(t, `path +db-0 \(DiskFull\) → web`, out)
+	require.Regexp(t, `ruled out\n +api +it waits for db-0`, out)
 	require.NotContains(t, out, "rate(x[5m])")
 
 	_, out, _ = tool("incident", "show", "i-1", "-o", "extended", url)
@@ -71,6 +75,9 @@ i-0       resolved  -         -                     0       -                   
 
 	_, out, _ = tool("incident", "similar", "i-1", url)
 	require.Contains(t, out, "i-0       -      0.91      node/db-0        before")
+
+	_, out, _ = tool("incident", "search", "disk", "full", url)
+	require.Contains(t, out, "i-0       -      node/db-0 disk  confirm  node/db-0        fail-over  disk full")
 
 	code, out, errs = tool("incident", "reject", "i-1", "--cause", "node/db-1", url)
 	require.Equal(t, exitOK, code, errs)

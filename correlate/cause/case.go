@@ -201,6 +201,8 @@ type Evidence struct {
 	From  time.Time `json:"from,omitzero"`
 	To    time.Time `json:"to,omitzero"`
 	Value float64   `json:"value"`
+	// Step is the distance of the samples from From to To.
+	Step time.Duration `json:"-"`
 	// Time is when it was first seen.
 	Time     time.Time `json:"time"`
 	Expected *float64  `json:"expected,omitempty"`

@@ -66,7 +66,7 @@ func (v *view) evidenceOf(kind string, s *sample, weight float64) Evidence {
 	}
 	e := Evidence{
 		Kind: kind, For: true, Entity: v.names[entity], Query: s.Query, Time: v.timeOf(s),
-		From: msTime(s.faultT[0]), To: msTime(s.faultT[len(s.faultT)-1]),
+		From: msTime(s.faultT[0]), To: msTime(s.faultT[len(s.faultT)-1]), Step: stepOf(s.T),
 		Value: value, Expected: ptr(s.median), Lower: ptr(s.lower), Upper: ptr(s.upper), Weight: weight,
 	}
 	direction := "above"
@@ -83,6 +83,17 @@ func (v *view) timeOf(s *sample) time.Time {
 		return msTime(v.start)
 	}
 	return msTime(s.at)
+}
+
+// stepOf is the shortest distance of two samples; 0 when there is one.
+func stepOf(t []int64) time.Duration {
+	least := int64(0)
+	for i := 1; i < len(t); i++ {
+		if d := t[i] - t[i-1]; d > 0 && (least == 0 || d < least) {
+			least = d
+		}
+	}
+	return time.Duration(least) * time.Millisecond
 }
 
 func ptr(x float64) *float64 { return &x }

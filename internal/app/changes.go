@@ -102,17 +102,19 @@ type changeWatch struct {
 // look runs every query once.
 func (w *changeWatch) look(ctx context.Context) error {
 	now := w.now()
+	// On the clock's grid, so that a replay looks at the same moments; late enough for the last scrape to be there.
+	at := now.Add(-ingestDelay).Truncate(changeInterval)
 	var errs []error
 	for i, src := range changeSources {
 		expr := fmt.Sprintf(src.expr, fmt.Sprint(int(w.window.Seconds())))
-		vector, err := w.query.Query(ctx, expr, now)
+		vector, err := w.query.Query(ctx, expr, at)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("look for %s changes: %w", src.kind, err))
 			continue
 		}
 		sort.Slice(vector, func(a, b int) bool { return vector[a].Metric.String() < vector[b].Metric.String() })
 		for _, s := range vector {
-			w.note(now, i, s)
+			w.note(now, at, i, expr, s)
 		}
 	}
 	for k, at := range w.seen {
@@ -123,9 +125,9 @@ func (w *changeWatch) look(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (w *changeWatch) note(now time.Time, row int, s *model.Sample) {
+func (w *changeWatch) note(now, looked time.Time, row int, expr string, s *model.Sample) {
 	src := changeSources[row]
-	at := now
+	at := looked
 	key := fmt.Sprintf("%d %s", row, s.Metric)
 	if v := float64(s.Value); v > 1 {
 		at = time.UnixMilli(int64(v * 1000)).UTC()
@@ -143,5 +145,22 @@ func (w *changeWatch) note(now time.Time, row int, s *model.Sample) {
 		}
 	}
 	text := src.text(s.Metric)
-	w.tell(now, correlate.Change{Time: at, Kind: src.kind, Labels: ls, Text: strings.TrimSpace(text), Source: "metrics"})
+	w.tell(now, correlate.Change{Time: at, Kind: src.kind, Labels: ls, Text: strings.TrimSpace(text), Source: "metrics", Query: countOf(expr, s.Metric, looked)})
+}
+
+// countOf is PromQL that counts one series of an expression at a moment, whenever it is run: 1 as long as
+// Prometheus has the samples of that time. The labels are matched on the result, as the expression
+// may compare with series that have others.
+func countOf(expr string, metric model.Metric, at time.Time) string {
+	one := "vector(1)"
+	var names []string
+	for name := range metric {
+		names = append(names, string(name))
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		value := strings.ReplaceAll(string(metric[model.LabelName(name)]), "$", "$$")
+		one = fmt.Sprintf("label_replace(%s, %q, %q, \"\", \"\")", one, name, value)
+	}
+	return fmt.Sprintf("last_over_time(count((%s) and on (%s) %s)[1s:1s] @ %d)", expr, strings.Join(names, ", "), one, at.Unix())
 }

@@ -1,92 +1,201 @@
 package app
 
 import (
+	"cmp"
 	"context"
-	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql/parser"
-
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/cause"
 	"github.com/tidemark/tidemark/correlate/topology"
-	"github.com/tidemark/tidemark/internal/web"
 )
 
-// evidence ranks causes from the watched series for the correlation. A question is answered from
-// what is known; a ranking that is missing or old is made in the background, and the engine is told.
+// evidence ranks causes from the watched series, the changes, and the lines and spans that were pushed. A
+// question is answered from what is known; a ranking that is missing or old is made in the background, and the
+// engine is told.
+//
+// A ranking is a function of the question and of one of a few moments after the first alert, of which all
+// samples are scored: so that it does not depend on when it was asked for, and a replay of the past ranks alike.
 type evidence struct {
-	s    *session
-	told func()
-	ask  chan correlate.Question
+	deps evidenceDeps
+	// heard is told which incident has a new ranking.
+	heard func(incident string)
+	ask   chan correlate.Question
 
-	mu       sync.Mutex
-	rankings map[string]ranking
-	queued   map[string]bool
+	mu    sync.Mutex
+	asked map[string]*opinion
+	queue map[string]bool
 }
 
-type ranking struct {
-	cause.Ranking
-	at time.Time
+// evidenceDeps is what rankings are made of.
+type evidenceDeps struct {
+	now    func() time.Time
+	graph  *topology.Graph
+	scorer *scorer
+	labels *correlate.Config
+}
+
+// opinion is the ranking of an incident as it stands.
+type opinion struct {
+	question correlate.Question
+	ranking  cause.Ranking
+	ranked   bool
+	look     time.Time // The moment that was ranked.
+}
+
+// looks are the moments that are ranked, from the first alert: a fault shows more of itself in each step, and
+// those before the alert are for what is not scored yet when it comes.
+var looks = []time.Duration{
+	-10 * time.Second, -5 * time.Second, 0, 5 * time.Second, 10 * time.Second, 15 * time.Second, 20 * time.Second, 30 * time.Second,
+	45 * time.Second, time.Minute, 90 * time.Second, 2 * time.Minute, 3 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute,
 }
 
 const (
-	// rankingAge is how old a ranking may be before it is made again: a fault shows more of itself
-	// in each step.
-	rankingAge = 15 * time.Second
-	// keepRankings bounds how many are kept.
-	keepRankings = 1000
+	// keepOpinions bounds how many rankings are kept, maxFollowed how many of them are renewed as time goes by.
+	keepOpinions = 1000
+	maxFollowed  = 64
+	// lookEvery is how often it is looked whether a moment is due.
+	lookEvery = time.Second
+	// lateWatch is how long a moment waits for a watch that can't be read.
+	lateWatch = 30 * time.Second
+	// rankedSamples of each series are ranked: less than the ring keeps, so that a moment that was a while ago
+	// still has all of them.
+	rankedSamples = 200
 )
 
-func newEvidence(s *session, told func()) *evidence {
-	return &evidence{s: s, told: told, ask: make(chan correlate.Question, 256), rankings: map[string]ranking{}, queued: map[string]bool{}}
+func newEvidence(deps evidenceDeps, heard func(incident string)) *evidence {
+	return &evidence{deps: deps, heard: heard, ask: make(chan correlate.Question, 256), asked: map[string]*opinion{}, queue: map[string]bool{}}
 }
 
 // Ranking implements correlate.Evidence.
 func (ev *evidence) Ranking(q correlate.Question) (cause.Ranking, bool) {
 	ev.mu.Lock()
 	defer ev.mu.Unlock()
-	r, ok := ev.rankings[q.Incident]
-	if (!ok || ev.s.app.now().Sub(r.at) > rankingAge) && !ev.queued[q.Incident] {
-		select {
-		case ev.ask <- q:
-			ev.queued[q.Incident] = true
-		default: // The queue is full; the engine asks again at its next step.
-		}
+	o := ev.asked[q.Incident]
+	if o == nil || !sameQuestion(o.question, q) || ev.lookOf(q).After(o.look) {
+		ev.enqueue(q)
 	}
-	return r.Ranking, ok
+	if o == nil {
+		return cause.Ranking{}, false
+	}
+	return o.ranking, o.ranked
 }
 
-// Run answers questions until ctx ends.
+// enqueue asks for a ranking unless one is on its way; the lock is held.
+func (ev *evidence) enqueue(q correlate.Question) {
+	if ev.queue[q.Incident] {
+		return
+	}
+	select {
+	case ev.ask <- q:
+		ev.queue[q.Incident] = true
+	default: // The queue is full; the engine asks again.
+	}
+}
+
+func sameQuestion(a, b correlate.Question) bool {
+	sameEntity := func(x, y correlate.Entity) bool { return x.Kind == y.Kind && x.Name == y.Name }
+	return a.FirstAlert.Equal(b.FirstAlert) && a.Symptom.Equal(b.Symptom) && slices.EqualFunc(a.Entities, b.Entities, sameEntity) && len(a.Changes) == len(b.Changes)
+}
+
+// lookOf is the latest moment of which everything is scored; zero: none yet.
+func (ev *evidence) lookOf(q correlate.Question) time.Time {
+	now := ev.deps.now()
+	upTo := ev.deps.scorer.complete(now.Add(-lateWatch))
+	var last time.Time
+	for _, age := range looks {
+		if at := q.FirstAlert.Add(age); at.Before(upTo) && !at.Add(ingestDelay).After(now) {
+			last = at
+		}
+	}
+	return last
+}
+
+// Run answers questions, and renews answers as time goes by, until ctx ends.
 func (ev *evidence) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case q := <-ev.ask:
-			r := cause.Rank(ev.build(q), cause.Options{})
-			for i := range r.Candidates {
-				r.Candidates[i].Evidence = sound(r.Candidates[i].Evidence)
-			}
-			ev.mu.Lock()
-			before, had := ev.rankings[q.Incident]
-			ev.rankings[q.Incident] = ranking{r, ev.s.app.now()}
-			delete(ev.queued, q.Incident)
-			if len(ev.rankings) > keepRankings {
-				ev.dropOldest()
-			}
-			ev.mu.Unlock()
-			if !had || first(before.Ranking) != first(r) {
-				ev.s.incidents.engine.Touch()
-				ev.told()
+			ev.answer(q)
+		case <-tick.C:
+			ev.renew()
+		}
+	}
+}
+
+// renew asks again for the newest incidents of which another moment is scored.
+func (ev *evidence) renew() {
+	ev.mu.Lock()
+	defer ev.mu.Unlock()
+	var due []*opinion
+	for _, o := range ev.asked {
+		if ev.deps.now().Sub(o.question.FirstAlert) < looks[len(looks)-1]+time.Minute {
+			due = append(due, o)
+		}
+	}
+	slices.SortFunc(due, func(a, b *opinion) int {
+		return cmp.Or(b.question.FirstAlert.Compare(a.question.FirstAlert), strings.Compare(a.question.Incident, b.question.Incident))
+	})
+	for _, o := range due[:min(len(due), maxFollowed)] {
+		if ev.lookOf(o.question).After(o.look) {
+			ev.enqueue(o.question)
+		}
+	}
+}
+
+// drain answers all that was asked.
+func (ev *evidence) drain() {
+	for {
+		select {
+		case q := <-ev.ask:
+			ev.answer(q)
+		default:
+			return
+		}
+	}
+}
+
+// answer ranks at the latest moment that is scored.
+func (ev *evidence) answer(q correlate.Question) {
+	ev.mu.Lock()
+	look := ev.lookOf(q)
+	old := ev.asked[q.Incident]
+	delete(ev.queue, q.Incident)
+	ev.mu.Unlock()
+	o := &opinion{question: q, look: look}
+	if !look.IsZero() {
+		c := ev.build(q, look)
+		if old != nil && old.ranked && len(c.Series) < len(ev.deps.scorer.all()) && !reaches(&c, q.FirstAlert) {
+			o.ranking, o.ranked = old.ranking, true // The samples of that time are gone: what was seen then stands.
+		} else {
+			o.ranking, o.ranked = cause.Rank(c, cause.Options{}), true
+			for i := range o.ranking.Candidates {
+				o.ranking.Candidates[i].Evidence = sound(runnable(o.ranking.Candidates[i].Evidence, &c))
 			}
 		}
 	}
+	ev.mu.Lock()
+	ev.asked[q.Incident] = o
+	if len(ev.asked) > keepOpinions {
+		ev.dropOldest()
+	}
+	ev.mu.Unlock()
+	if o.ranked && (old == nil || !reflect.DeepEqual(old.ranking, o.ranking)) {
+		ev.heard(q.Incident)
+	}
+}
+
+// reaches says whether any series has samples of before the first alert.
+func reaches(c *cause.Case, firstAlert time.Time) bool {
+	return slices.ContainsFunc(c.Series, func(s cause.Series) bool { return s.T[0] < firstAlert.UnixMilli() })
 }
 
 // sound makes numbers of evidence that JSON has none for: a share of nothing is not a number.
@@ -103,163 +212,13 @@ func sound(in []cause.Evidence) []cause.Evidence {
 	return in
 }
 
-func first(r cause.Ranking) string {
-	if len(r.Candidates) == 0 {
-		return ""
-	}
-	return r.Candidates[0].Entity
-}
-
+// dropOldest forgets the ranking whose first alert is longest ago; the lock is held.
 func (ev *evidence) dropOldest() {
 	oldest, at := "", time.Time{}
-	for id, r := range ev.rankings {
-		if at.IsZero() || r.at.Before(at) {
-			oldest, at = id, r.at
+	for id, o := range ev.asked {
+		if t := o.question.FirstAlert; at.IsZero() || t.Before(at) || t.Equal(at) && id < oldest {
+			oldest, at = id, t
 		}
 	}
-	delete(ev.rankings, oldest)
-}
-
-// build gathers what a ranking may read: the recent samples of every watched series that belongs to
-// an entity of the graph around the incident, the graph itself and the changes.
-func (ev *evidence) build(q correlate.Question) cause.Case {
-	view := ev.s.graph.At(q.FirstAlert)
-	c := cause.Case{ID: q.Incident, AlertTime: q.FirstAlert}
-	for _, e := range q.Entities {
-		c.Candidates = append(c.Candidates, e.Name)
-	}
-	for _, e := range ev.s.graph.Edges(q.FirstAlert) {
-		c.Graph = append(c.Graph, cause.Edge{From: e.From.Name, To: e.To.Name, Kind: string(e.Kind)})
-	}
-	for _, en := range ev.s.scorer.all() {
-		if s, ok := en.asSeries(view, &ev.s.cfg.Correlate); ok {
-			c.Series = append(c.Series, s)
-		}
-	}
-	if e, ok := entityOf(labelsOf(q.Symptom), view, &ev.s.cfg.Correlate); ok {
-		c.Symptom = cause.Symptom{Entity: e}
-	}
-	return c
-}
-
-func labelsOf(ls model.LabelSet) func(string) string {
-	return func(name string) string { return string(ls[model.LabelName(name)]) }
-}
-
-// entityOf names the entity of labels: the first label that names a workload, else a unit of one,
-// preferring names that the graph knows.
-func entityOf(get func(string) string, view *topology.View, cfg *correlate.Config) (string, bool) {
-	fallback := ""
-	for _, name := range cfg.EntityLabels {
-		v := get(name)
-		if v == "" || name == "job" && topology.IsExporterJob(v) {
-			continue
-		}
-		if _, known := view.Find(v, get("cluster"), get("namespace"), topology.WorkloadKinds...); known {
-			return v, true
-		}
-		if fallback == "" {
-			fallback = v
-		}
-	}
-	for _, name := range cfg.UnitLabels {
-		v := get(name)
-		if v == "" {
-			continue
-		}
-		if n, known := view.ByAddress(v); known {
-			return view.Entities[n].Name, true
-		}
-		if fallback == "" {
-			fallback = v
-		}
-	}
-	return fallback, fallback != ""
-}
-
-// asSeries is the entry as the ranking reads it.
-func (e *entry) asSeries(view *topology.View, cfg *correlate.Config) (cause.Series, bool) {
-	s := cause.Series{Metric: e.watch.metric, Query: e.query()}
-	if client, server := e.series.Labels().Get("client"), e.series.Labels().Get("server"); client != "" && server != "" {
-		s.Entity, s.Peer = client, server
-	} else {
-		name, ok := entityOf(e.series.Labels().Get, view, cfg)
-		if !ok {
-			return s, false
-		}
-		s.Entity = name
-	}
-	for _, p := range e.recentPoints() {
-		s.T, s.V = append(s.T, p.Time), append(s.V, p.Value)
-	}
-	return s, len(s.T) > 1
-}
-
-// query is PromQL for this series alone: the watch's expression with the series' labels as matchers
-// of every selector in it.
-func (e *entry) query() string {
-	return narrow(e.watch.Expr, e.series.Labels())
-}
-
-// narrow adds labels as equality matchers to every selector of expr that has no matcher for them.
-func narrow(expr string, ls labels.Labels) string {
-	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
-	if err != nil {
-		return expr
-	}
-	parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
-		vs, ok := n.(*parser.VectorSelector)
-		if !ok {
-			return nil
-		}
-		ls.Range(func(l labels.Label) {
-			if l.Name == model.MetricNameLabel || slices.ContainsFunc(vs.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == l.Name && m.Type == labels.MatchEqual }) {
-				return
-			}
-			vs.LabelMatchers = append(vs.LabelMatchers, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
-		})
-		return nil
-	})
-	return parsed.String()
-}
-
-// metricOf says what an expression measures: the name of the watch and the metrics that stand in it.
-func metricOf(name, expr string) string {
-	words := []string{name}
-	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
-	if err != nil {
-		return name
-	}
-	seen := map[string]bool{}
-	parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
-		if vs, ok := n.(*parser.VectorSelector); ok && vs.Name != "" {
-			seen[vs.Name] = true
-		}
-		return nil
-	})
-	words = append(words, slices.Sorted(maps.Keys(seen))...)
-	return strings.Join(words, " ")
-}
-
-// ring keeps the last samples of a series with their scores.
-type ring struct {
-	buf  []web.Point
-	next int
-}
-
-// ringSize is how many samples of a series are kept for charts and rankings.
-const ringSize = 240
-
-func (r *ring) add(p web.Point) {
-	if len(r.buf) < ringSize {
-		r.buf = append(r.buf, p)
-		return
-	}
-	r.buf[r.next] = p
-	r.next = (r.next + 1) % ringSize
-}
-
-// points are the kept samples, oldest first.
-func (r *ring) points() []web.Point {
-	return slices.Concat(r.buf[r.next:], r.buf[:r.next])
+	delete(ev.asked, oldest)
 }

@@ -51,12 +51,15 @@ func newIncidents(s *session) (*incidents, error) {
 		s: s, logger: s.logger.With("component", "correlate"), now: s.app.now, wake: make(chan struct{}, 1),
 		firing: map[model.Fingerprint]*model.Alert{}, removed: map[string]correlate.Incident{},
 	}
-	i.evidence = newEvidence(s, i.nudge)
 	zone, err := time.LoadLocation(s.cfg.Baseline.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("load time zone: %w", err)
 	}
 	i.history = correlate.NewHistory(zone, s.cfg.Correlate.ReplicaLabels)
+	i.evidence = newEvidence(evidenceDeps{now: s.app.now, graph: s.graph, scorer: s.scorer, labels: &s.cfg.Correlate}, func(incident string) {
+		i.engine.Heard(incident)
+		i.nudge()
+	})
 	i.engine = correlate.NewEngine(s.cfg.Correlate, correlate.Deps{
 		Logger: i.logger, Topology: s.graph, Rules: s.holdOf, Evidence: i.evidence, History: i.history,
 	})

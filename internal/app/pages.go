@@ -183,6 +183,17 @@ func (p *pages) Similar(id string) []web.Similar {
 	return out
 }
 
+func (p *pages) Search(words string, limit int) []web.Found {
+	var out []web.Found
+	for _, past := range p.s.app.memory.Search(words, limit) {
+		out = append(out, web.Found{
+			ID: past.ID, Title: past.Title, Start: past.Start, Cause: strings.TrimSpace(past.Cause + " " + past.Resource),
+			Verdict: past.Verdict, Confirmed: past.Confirmed, Fixed: past.Fixed,
+		})
+	}
+	return out
+}
+
 func (p *pages) Confirmed(id string) string {
 	past, _ := p.s.app.memory.Past(id)
 	return past.Confirmed

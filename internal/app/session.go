@@ -75,6 +75,8 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 	s.sources = cfg.Topology.Sources()
 	s.registry.MustRegister(topology.NewCollector(s.graph, a.now))
 	s.lines = newLines(s.registry)
+	s.scorer = newScorer(a.logger, s.registry, s.prom, s.engine, time.Duration(cfg.Baseline.History), s.discover, a.now, a.stages,
+		func(now time.Time, e *entry) { s.incidents.anomaly(now, e) })
 	if s.incidents, err = newIncidents(s); err != nil {
 		return nil, err
 	}
@@ -94,7 +96,6 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 		logger: a.logger.With("component", "changes"), query: s.prom, now: a.now,
 		tell: s.incidents.change, window: 2 * changeInterval, seen: map[string]time.Time{},
 	}
-	s.scorer = newScorer(a.logger, s.registry, s.prom, s.engine, time.Duration(cfg.Baseline.History), s.discover, a.now, a.stages, s.incidents.anomaly)
 	s.exporter = export.New(cfg.Export, s.scorer)
 	s.handler, err = s.routes()
 	return s, err

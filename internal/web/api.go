@@ -61,6 +61,19 @@ func (u *UI) apiIncident(w http.ResponseWriter, r *http.Request) {
 	reply(w, inc)
 }
 
+func (u *UI) apiSearch(w http.ResponseWriter, r *http.Request) {
+	limit, ok := limitOf(r)
+	if !ok || r.FormValue("q") == "" {
+		refuse(w, http.StatusBadRequest, "bad_data", `want words in the parameter "q", and a number that is not negative in "limit" if any`)
+		return
+	}
+	found := u.Data.Search(r.FormValue("q"), limit)
+	if found == nil {
+		found = []Found{}
+	}
+	reply(w, found)
+}
+
 func (u *UI) apiSimilar(w http.ResponseWriter, r *http.Request) {
 	if _, ok := u.Data.Incident(r.PathValue("id")); !ok {
 		refuse(w, http.StatusNotFound, "not_found", "there is no incident "+strconv.Quote(r.PathValue("id")))

@@ -171,6 +171,7 @@ type incidentView struct {
 	Action, RunbookURL, Confirmed string
 	Affected                      []correlate.Count
 	Path                          []hopView
+	RuledOut                      []hopView
 	Map                           template.HTML
 	Reach                         int // Entities that have alerts.
 	Charts                        []chartView
@@ -221,6 +222,9 @@ func (u *UI) view(inc *correlate.Incident) incidentView {
 	v.Others = v.Others[:min(len(v.Others), 10)]
 	for _, h := range inc.Path {
 		v.Path = append(v.Path, hopView{h.Entity.Name, h.State})
+	}
+	for _, r := range inc.RuledOut {
+		v.RuledOut = append(v.RuledOut, hopView{r.Entity, r.Text})
 	}
 	v.Map, v.Reach = u.incidentMap(inc)
 	v.Charts = u.charts(inc)

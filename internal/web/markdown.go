@@ -45,6 +45,9 @@ func Markdown(inc *correlate.Incident, link string) string {
 	} else {
 		b.WriteString("**No clear cause.**\n\n")
 	}
+	for _, r := range inc.RuledOut {
+		fmt.Fprintf(&b, "- not %s: %s\n", plainText.Replace(r.Entity), plainText.Replace(r.Text))
+	}
 	for _, a := range inc.Affected {
 		fmt.Fprintf(&b, "- affected: %d %s\n", a.N, plainText.Replace(a.Noun))
 	}

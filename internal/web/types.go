@@ -96,6 +96,17 @@ type Similar struct {
 	Fixed     string    `json:"fixed,omitempty"` // What ended it, where that is known.
 }
 
+// Found is a past incident that a search found.
+type Found struct {
+	ID        string    `json:"id"`
+	Title     string    `json:"title"`
+	Start     time.Time `json:"start"`
+	Cause     string    `json:"cause,omitempty"`
+	Verdict   string    `json:"verdict,omitempty"` // confirm or reject.
+	Confirmed string    `json:"confirmed,omitempty"`
+	Fixed     string    `json:"fixed,omitempty"`
+}
+
 // Status is how Tidemark itself does.
 type Status struct {
 	Healthy      bool          `json:"healthy"`

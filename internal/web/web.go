@@ -45,6 +45,8 @@ type Data interface {
 	Verdict(r *http.Request, proposal, by string, approve bool) error
 	// Similar are past incidents like this one, nearest first.
 	Similar(id string) []Similar
+	// Search returns past incidents that have all these words, newest first.
+	Search(words string, limit int) []Found
 	// Confirmed is the cause as people know it; empty until somebody said.
 	Confirmed(id string) string
 }
@@ -112,6 +114,7 @@ func (u *UI) Handlers() map[string]http.HandlerFunc {
 		"POST /incidents/{id}/feedback":             u.postFeedback,
 
 		"GET /api/v1/incidents":                u.apiIncidents,
+		"GET /api/v1/incidents/search":         u.apiSearch,
 		"GET /api/v1/incidents/{id}":           u.apiIncident,
 		"GET /api/v1/incidents/{id}/similar":   u.apiSimilar,
 		"POST /api/v1/incidents/{id}/feedback": u.apiFeedback,

@@ -83,6 +83,10 @@ func (f *fake) Verdict(_ *http.Request, p, by string, approve bool) error {
 	return nil
 }
 
+func (f *fake) Search(words string, limit int) []web.Found {
+	return []web.Found{{ID: "past1", Title: words, Fixed: "fail-over"}}[:min(1, limit)]
+}
+
 func (f *fake) Similar(string) []web.Similar {
 	return []web.Similar{{ID: "old", Title: "the disk again", Score: 0.9, Confirmed: "db-primary disk", Fixed: "failover"}}
 }
@@ -257,6 +261,9 @@ func TestFeedbackComesFromThePageAndTheAPI(t *testing.T) {
 
 func TestMarkdownCarriesTheSameAndNoMarkup(t *testing.T) {
 	inc := incident("*x* `y` <b>")
+	inc.RuledOut = []cause.RuledOut{{Entity: "api", Text: "it waits for db"}}
+	require.Contains(t, web.Markdown(&inc, ""), "- not api: it waits for db")
+	require.Contains(t, get(t, serve(t, &fake{incidents: []correlate.Incident{inc}}), "/incidents/abc123").Body.String(), "<summary>Ruled out (1)</summary>")
 	md := web.Markdown(&inc, "http://tidemark.example/incidents/abc123")
 	require.Contains(t, md, `**Probable cause: db-primary\*x\* 'y' &lt;b&gt; disk**, confidence 82 %`)
 	require.NotContains(t, regexp.MustCompile("`[^`]*`").ReplaceAllString(md, ""), "<b>", "only a query, as code, is as it was written")

@@ -1,0 +1,221 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/correlate/cause"
+	"github.com/tidemark/tidemark/correlate/topology"
+	"github.com/tidemark/tidemark/internal/web"
+)
+
+// build gathers what a ranking may read: the samples up to a moment of every watched series that belongs to
+// an entity, the graph, the changes, and what was counted of pushed lines and spans.
+func (ev *evidence) build(q correlate.Question, look time.Time) cause.Case {
+	view := ev.deps.graph.At(q.FirstAlert)
+	c := cause.Case{ID: q.Incident, AlertTime: q.FirstAlert, Attributes: map[string]map[string]string{}}
+	for _, e := range q.Entities {
+		c.Candidates = append(c.Candidates, e.Name)
+	}
+	for _, e := range ev.deps.graph.Edges(q.FirstAlert) {
+		c.Graph = append(c.Graph, cause.Edge{From: e.From.Name, To: e.To.Name, Kind: string(e.Kind)})
+	}
+	for n, e := range view.Entities {
+		if zone := view.Attrs[n][topology.AttrZone]; zone != "" {
+			c.Attributes[e.Name] = map[string]string{topology.AttrZone: topology.ZoneName(zone)}
+		}
+	}
+	for _, ch := range q.Changes {
+		c.Changes = append(c.Changes, cause.Change{Time: ch.Time, Entity: ch.Entity.Name, Kind: ch.Kind, Text: ch.Text, Query: ch.Query})
+	}
+	for _, en := range ev.deps.scorer.all() {
+		if s, ok := en.asSeries(view, ev.deps.labels, look); ok {
+			c.Series = append(c.Series, s)
+		}
+	}
+	if e, ok := entityOf(labelsOf(q.Symptom), view, ev.deps.labels); ok {
+		c.Symptom = cause.Symptom{Entity: e}
+	}
+	return c
+}
+
+func labelsOf(ls model.LabelSet) func(string) string {
+	return func(name string) string { return string(ls[model.LabelName(name)]) }
+}
+
+// entityOf names the entity of labels: the first label that names a workload, else a unit of one,
+// preferring names that the graph knows.
+func entityOf(get func(string) string, view *topology.View, cfg *correlate.Config) (string, bool) {
+	fallback := ""
+	for _, name := range cfg.EntityLabels {
+		v := get(name)
+		if v == "" || name == "job" && topology.IsExporterJob(v) {
+			continue
+		}
+		if _, known := view.Find(v, get("cluster"), get("namespace"), topology.WorkloadKinds...); known {
+			return v, true
+		}
+		if fallback == "" {
+			fallback = v
+		}
+	}
+	for _, name := range cfg.UnitLabels {
+		v := get(name)
+		if v == "" {
+			continue
+		}
+		if n, known := view.ByAddress(v); known {
+			return view.Entities[n].Name, true
+		}
+		if fallback == "" {
+			fallback = v
+		}
+	}
+	return fallback, fallback != ""
+}
+
+// asSeries is the entry as a ranking of a moment reads it.
+func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, look time.Time) (cause.Series, bool) {
+	s := cause.Series{Metric: e.watch.metric, Query: e.query()}
+	if client, server := e.series.Labels().Get("client"), e.series.Labels().Get("server"); client != "" && server != "" {
+		s.Entity, s.Peer = client, server
+		s.Query = "sum(" + s.Query + ")" // So that the two sides of a call can be subtracted, whatever their labels.
+	} else {
+		name, ok := entityOf(e.series.Labels().Get, view, cfg)
+		if !ok {
+			return s, false
+		}
+		s.Entity = name
+	}
+	for _, p := range e.recentPoints() {
+		if p.Time <= look.UnixMilli() {
+			s.T, s.V = append(s.T, p.Time), append(s.V, p.Value)
+		}
+	}
+	old := max(0, len(s.T)-rankedSamples)
+	s.T, s.V = s.T[old:], s.V[old:]
+	return s, len(s.T) > 1
+}
+
+// query is PromQL for this series alone: the watch's expression with the series' labels as matchers
+// of every selector in it.
+func (e *entry) query() string {
+	return narrow(e.watch.Expr, e.series.Labels())
+}
+
+// narrow adds labels as equality matchers to every selector of expr that has no matcher for them.
+func narrow(expr string, ls labels.Labels) string {
+	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	if err != nil {
+		return expr
+	}
+	parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
+		vs, ok := n.(*parser.VectorSelector)
+		if !ok {
+			return nil
+		}
+		ls.Range(func(l labels.Label) {
+			if l.Name == model.MetricNameLabel || slices.ContainsFunc(vs.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == l.Name && m.Type == labels.MatchEqual }) {
+				return
+			}
+			vs.LabelMatchers = append(vs.LabelMatchers, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
+		})
+		return nil
+	})
+	return parsed.String()
+}
+
+// metricOf says what an expression measures: the name of the watch and the metrics that stand in it.
+func metricOf(name, expr string) string {
+	words := []string{name}
+	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	if err != nil {
+		return name
+	}
+	seen := map[string]bool{}
+	parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
+		if vs, ok := n.(*parser.VectorSelector); ok && vs.Name != "" {
+			seen[vs.Name] = true
+		}
+		return nil
+	})
+	words = append(words, slices.Sorted(maps.Keys(seen))...)
+	return strings.Join(words, " ")
+}
+
+// runnable makes the query of each claim give the claim's value wherever and whenever it is run: the mean over the
+// samples that were looked at. A query that does not is left out.
+func runnable(in []cause.Evidence, c *cause.Case) []cause.Evidence {
+	for i := range in {
+		e := &in[i]
+		switch {
+		case e.Kind == "change": // Its query says at which time it is meant.
+		case e.Query == "" || e.From.IsZero() || e.Step <= 0:
+			e.Query = ""
+		default:
+			gaps := slices.ContainsFunc(c.Series, func(s cause.Series) bool {
+				return strings.Contains(e.Query, s.Query) && slices.ContainsFunc(s.V, func(v float64) bool { return finite(v) != v })
+			})
+			e.Query = meanOver(e.Query, e.From, e.To, e.Step, gaps)
+		}
+	}
+	return in
+}
+
+// meanOver is PromQL for the mean of an expression over its steps from the first to the last time. The range ends
+// half a step before the first, so that it holds the same steps whether ranges are left-open (Prometheus 3) or closed.
+func meanOver(expr string, from, to time.Time, step time.Duration, gaps bool) string {
+	if gaps { // What is not a number was left out of the mean.
+		expr = fmt.Sprintf("(%s) < Inf > -Inf", expr)
+	}
+	width := to.Sub(from) + max(step/2, time.Millisecond)
+	return fmt.Sprintf("avg_over_time((%s)[%s:%s] @ %.3f)", expr, model.Duration(width), model.Duration(step), float64(to.UnixMilli())/1000)
+}
+
+// complete is the time before which every step of every watch is scored; watches that are behind notBefore, as
+// their expression can't be read, do not count.
+func (s *scorer) complete(notBefore time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var first time.Time
+	for _, w := range s.watches {
+		if w.next.After(notBefore) && (first.IsZero() || w.next.Before(first)) {
+			first = w.next
+		}
+	}
+	if len(s.watches) == 0 {
+		return s.now().Add(time.Hour) // Nothing is waited for.
+	}
+	return first
+}
+
+// ring keeps the last samples of a series with their scores.
+type ring struct {
+	buf  []web.Point
+	next int
+}
+
+// ringSize is how many samples of a series are kept for charts and rankings.
+const ringSize = 240
+
+func (r *ring) add(p web.Point) {
+	if len(r.buf) < ringSize {
+		r.buf = append(r.buf, p)
+		return
+	}
+	r.buf[r.next] = p
+	r.next = (r.next + 1) % ringSize
+}
+
+// points are the kept samples, oldest first.
+func (r *ring) points() []web.Point {
+	return slices.Concat(r.buf[r.next:], r.buf[:r.next])
+}
