@@ -2,6 +2,8 @@ package baseline
 
 import (
 	"math"
+
+	"github.com/tidemark/tidemark/baseline/detect"
 )
 
 // Absent scores a sample that was expected at t (unix milliseconds) and did not come. It learns
@@ -16,6 +18,7 @@ func (s *Series) Absent(t int64) Score {
 
 func (s *Series) absent(t int64) Score {
 	sc := s.silent(t, math.NaN())
+	s.why = nil
 	c := &s.core
 	if c.Step == 0 || c.N < float64(s.rates.WarmSamples) || t <= c.Last {
 		return sc
@@ -31,6 +34,10 @@ func (s *Series) absent(t int64) Score {
 	}
 	sc.Raw = max(0, s.pool.LogP(s.gap.Score(y), &s.rates.Params)/s.budget())
 	sc.Kind, sc.Detector = Absence, absence.Name
+	if sc.Raw > 1 {
+		share, days := s.model.Presence(t)
+		s.because(&absence).Seen = detect.Seen{Expected: sc.Expected, Missing: math.Expm1(y), Present: math.Round(share * float64(days)), Days: float64(days)}
+	}
 	s.alarm(&sc, t)
 	return sc
 }

@@ -107,20 +107,6 @@ func TestDirectionSilencesTheOtherSide(t *testing.T) {
 	}
 }
 
-func TestExplanationIsOneDeterministicSentence(t *testing.T) {
-	say := func() baseline.Explanation {
-		s := engine(t).Add("w", labels.EmptyLabels(), 5*time.Minute, baseline.SeriesOptions{})
-		feed(s, monday, 15*288, 5*time.Minute, wave)
-		at := monday.Add(15*24*time.Hour + 6*time.Hour)
-		s.Observe(at.UnixMilli(), 465)
-		return s.Explain()
-	}
-	x := say()
-	require.Equal(t, x, say())
-	require.Greater(t, x.Score, 1.0)
-	require.Regexp(t, `^465, 3\.1x its usual Tuesday 06:00 of 1[45]\d, expected .* to .*, never so high in 15 days, score .*; season daily.*, fitted on 15 days\.$`, x.Text)
-}
-
 func TestForecastFollowsTheDay(t *testing.T) {
 	s := engine(t).Add("w", labels.EmptyLabels(), 5*time.Minute, baseline.SeriesOptions{})
 	n := 15 * 288

@@ -21,14 +21,18 @@ import (
 //	"tidebase" version:u16
 //	"\xfeSER" length:u32 crc32c(payload):u32 payload
 //
+// A payload begins with what it is of: a series, or a group of siblings.
+//
 // A record that is cut or damaged is skipped: the reader looks for the next mark.
 const (
 	stateMagic   = "tidebase"
-	stateVersion = 1
+	stateVersion = 2
 	recordMagic  = "\xfeSER"
 	maxRecord    = 1 << 20
 	maxLabels    = 256
 	maxText      = 64 << 10
+
+	seriesRecord, groupRecord = 0, 1
 )
 
 var (
@@ -71,10 +75,10 @@ func (e *Engine) Save(w io.Writer) error {
 	endian.PutUint16(head[len(stateMagic):], stateVersion)
 	_, _ = bw.Write(head) // the error stays in bw
 	var buf []byte
-	for _, s := range all {
-		b, err := s.encode(buf[:0])
+	put := func(encode func([]byte) ([]byte, error)) error {
+		b, err := encode(buf[:0])
 		if err != nil {
-			return fmt.Errorf("encode baseline of %s: %w", s.labels, err)
+			return err
 		}
 		buf = b
 		rec := append([]byte(nil), recordMagic...)
@@ -82,6 +86,17 @@ func (e *Engine) Save(w io.Writer) error {
 		rec = endian.AppendUint32(rec, crc32.Checksum(b, castagnoli))
 		_, _ = bw.Write(rec)
 		_, _ = bw.Write(b)
+		return nil
+	}
+	for _, s := range all {
+		if err := put(s.encode); err != nil {
+			return fmt.Errorf("encode baseline of %s: %w", s.labels, err)
+		}
+	}
+	for _, g := range e.groupList() {
+		if err := put(g.encode); err != nil {
+			return err
+		}
 	}
 	if err := bw.Flush(); err != nil {
 		return fmt.Errorf("write baseline state: %w", err)
@@ -97,7 +112,7 @@ func (s *Series) fixed() []any {
 func (s *Series) encode(b []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b = appendText(b, s.watch)
+	b = appendText(append(b, seriesRecord), s.watch)
 	b = endian.AppendUint16(b, uint16(s.labels.Len()))
 	s.labels.Range(func(l labels.Label) { b = appendText(appendText(b, l.Name), l.Value) })
 	var err error
@@ -105,6 +120,9 @@ func (s *Series) encode(b []byte) ([]byte, error) {
 		if b, err = binary.Append(b, endian, part); err != nil {
 			return nil, err
 		}
+	}
+	if b, err = s.appendShown(b); err != nil {
+		return nil, err
 	}
 	if s.model == nil {
 		return b, nil
@@ -225,7 +243,15 @@ func (e *Engine) loadRecord(br *bufio.Reader) error {
 	if crc32.Checksum(b, castagnoli) != sum {
 		return fmt.Errorf("%w: checksum differs", errRecord)
 	}
-	if err := e.restore(b); err != nil {
+	switch {
+	case n == 0:
+		err = errLayout
+	case b[0] == groupRecord:
+		err = e.restoreGroup(b[1:n])
+	default:
+		err = e.restore(b[1:n])
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %w", errRecord, err)
 	}
 	_, err = br.Discard(head + n)
@@ -268,9 +294,12 @@ func (e *Engine) restore(b []byte) error {
 	if err := s.check(); err != nil {
 		return err
 	}
+	var err error
+	if b, err = s.decodeShown(b); err != nil {
+		return err
+	}
 	if step := s.core.Step; step > 0 {
 		s.setStep(step)
-		var err error
 		for _, part := range []interface{ Decode([]byte) ([]byte, error) }{s.model, s.scale, s.peak, s.lpeak} {
 			if b, err = part.Decode(b); err != nil {
 				return err

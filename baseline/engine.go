@@ -44,6 +44,7 @@ type Engine struct {
 	mu     sync.RWMutex
 	series map[key]*Series
 	groups map[string]*group
+	saved  map[string]*together // of groups, from a state that was loaded; taken up at a group's next tick
 
 	inputs sync.Pool // of *detect.Input, so that a sample allocates nothing
 
@@ -86,7 +87,7 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 		inputs: sync.Pool{New: func() any { return new(detect.Input) }},
 		cfg:    cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday),
-		series: map[key]*Series{}, groups: map[string]*group{}, rates: map[int64]*tuning.Rates{},
+		series: map[key]*Series{}, groups: map[string]*group{}, saved: map[string]*together{}, rates: map[int64]*tuning.Rates{},
 	}, nil
 }
 

@@ -10,7 +10,7 @@ type Evidence struct {
 }
 
 // Evidence lists what each test says of the last sample, in the order of the tests; silent ones
-// score 0.
+// score 0. A test that needs more than one sample's value (siblings, absence) comes last, when it made the score.
 func (s *Series) Evidence() []Evidence {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -20,6 +20,11 @@ func (s *Series) Evidence() []Evidence {
 		out[i] = Evidence{Detector: d.Name, Kind: d.Kind}
 		if u := s.lastU[i]; u > 0 && s.last.State != Learning {
 			out[i].Score = s.pool.LogP(float64(u), &s.rates.Params) / s.budget()
+		}
+	}
+	if w := s.why; w != nil && s.last.Raw > 1 {
+		if d := detect.ByName(w.row); d.Stat == nil {
+			out = append(out, Evidence{Detector: d.Name, Kind: d.Kind, Score: s.last.Raw})
 		}
 	}
 	return out

@@ -25,9 +25,29 @@ type Explanation struct {
 	Ratio    float64 `json:"ratio"`   // value over expected
 	Lasting  float64 `json:"lasting"` // seconds since the anomaly began
 	Season   string  `json:"season"`
-	Days     int     `json:"days"` // of history that the season was fitted on
-	Class    string  `json:"class"`
+	Days     int     `json:"days"`    // of history that the season was fitted on
+	DaysOf   int     `json:"days_of"` // days since the first of them
+	Class    string  `json:"class"`   // what today behaves like
 	State    string  `json:"state"`
+
+	Group        string         `json:"group,omitempty"` // of a peer or joint anomaly: the labels that the siblings share
+	Contributors []detect.Share `json:"contributors,omitempty"`
+}
+
+// why is what made the last score.
+type why struct {
+	detect.Seen
+	row    string
+	shares []detect.Share
+}
+
+// because notes the test that made the score.
+func (s *Series) because(row *detect.Detector) *why {
+	if s.why == nil {
+		s.why = &why{}
+	}
+	*s.why = why{row: row.Name}
+	return s.why
 }
 
 // Explain explains the last sample.
@@ -49,63 +69,169 @@ func (s *Series) Explain() Explanation {
 	if sc.Since != 0 {
 		x.Lasting = float64(sc.Time-sc.Since) / 1000
 	}
-	days, class, swapped := s.model.DaysSeen()
-	x.Days, x.Class, x.Season = days, class.String(), s.model.Active().String()
-	x.Text = s.sentence(&x, swapped)
+	class, swapped := s.model.Today()
+	if swapped {
+		class ^= 1
+	}
+	x.Days, x.DaysOf = s.model.Fitted()
+	x.Class, x.Season = class.String(), s.model.Active().String()
+	if w := s.why; w != nil && sc.Raw > 1 && s.group != nil && w.Siblings > 0 {
+		x.Group, x.Contributors = s.group.name, w.shares
+	}
+	x.Text = s.sentence(&x)
 	return x
 }
 
-func (s *Series) sentence(x *Explanation, swapped bool) string {
+func (s *Series) sentence(x *Explanation) string {
+	if x.State == Learning.String() {
+		return fmt.Sprintf("Still learning: %s samples so far.", num(s.core.N))
+	}
 	var b strings.Builder
-	at := time.UnixMilli(s.engine.cal.Local(s.last.Time)).UTC()
-	when := at.Weekday().String() + " " + at.Format("15:04")
-	switch {
-	case x.State == Learning.String():
-		fmt.Fprintf(&b, "Still learning: %s samples so far.", num(s.core.N))
-		return b.String()
-	case x.Score <= 1:
-		fmt.Fprintf(&b, "Within what is usual for %s: %s, expected %s to %s", when, num(x.Value), num(x.Lower), num(x.Upper))
-	default:
-		d := detect.ByName(x.Detector)
-		b.WriteString(d.Say(detect.Facts{Value: x.Value, Expected: x.Expected, When: when, Num: num}))
-		if x.Lasting > 0 {
-			fmt.Fprintf(&b, ", for %s", time.Duration(x.Lasting*float64(time.Second)).Round(time.Second))
-		}
-		if !math.IsNaN(x.Lower) {
-			fmt.Fprintf(&b, ", expected %s to %s", num(x.Lower), num(x.Upper))
-		}
-		b.WriteString(s.record(x))
-		fmt.Fprintf(&b, ", score %.2f", x.Score)
-	}
-	if s.model.Active() == season.None {
-		b.WriteString("; no season")
+	if x.Score > 1 && s.why != nil {
+		s.abnormal(&b, x)
 	} else {
-		fmt.Fprintf(&b, "; season %s", x.Season)
+		s.normal(&b, x)
 	}
-	if x.Days > 0 {
-		fmt.Fprintf(&b, ", fitted on %d days", x.Days)
-	}
-	if swapped {
-		fmt.Fprintf(&b, "; today behaves like a %s", x.Class)
-	}
+	s.known(&b, x)
 	b.WriteByte('.')
 	return b.String()
 }
 
-// record says when the value is the highest or lowest in memory.
+// when is the local weekday and time of the last score.
+func (s *Series) when() string {
+	at := time.UnixMilli(s.engine.cal.Local(s.last.Time)).UTC()
+	return at.Weekday().String() + " " + at.Format("15:04")
+}
+
+// abnormal says what was seen, since when, against what, and when it was last so.
+func (s *Series) abnormal(b *strings.Builder, x *Explanation) {
+	row := detect.ByName(s.why.row)
+	f := detect.Facts{
+		Seen: s.why.Seen, Step: time.Duration(s.core.Step) * time.Millisecond, RampWeight: s.rates.Ramp,
+		Group: x.Group, Shares: x.Contributors, Num: num, Dur: span,
+	}
+	if s.model.Active() != season.None {
+		f.When = s.when()
+	}
+	b.WriteString(row.Clause(&f))
+	if x.Lasting > 0 && row.Kind != Absence { // an absence has said how long
+		fmt.Fprintf(b, ", for %s", span(time.Duration(x.Lasting*float64(time.Second))))
+	}
+	if !math.IsNaN(x.Lower) {
+		fmt.Fprintf(b, ", expected %s to %s", num(x.Lower), num(x.Upper))
+		b.WriteString(s.record(x))
+	}
+	fmt.Fprintf(b, ", score %.2f", x.Score)
+	if s.last.Withheld {
+		fmt.Fprintf(b, "; held back, since all series together may alarm %s times a week", num(s.engine.cfg.Budget.TotalPerWeek))
+	}
+	if row.Kind == Shift {
+		if d, ok := s.acceptance(); ok {
+			fmt.Fprintf(b, "; if it stays so, taken as its new level in about %s", span(d))
+		}
+	}
+}
+
+// normal says that nothing stands out, and what did until a while ago.
+func (s *Series) normal(b *strings.Builder, x *Explanation) {
+	switch {
+	case !math.IsNaN(x.Value):
+		fmt.Fprintf(b, "Within what is usual for %s: %s", s.when(), num(x.Value))
+		if !math.IsNaN(x.Lower) {
+			fmt.Fprintf(b, ", expected %s to %s", num(x.Lower), num(x.Upper))
+		}
+	case s.last.Time > s.core.Last:
+		share, days := s.model.Presence(s.last.Time)
+		fmt.Fprintf(b, "No sample for %s", span(time.Duration(s.last.Time-s.core.Last)*time.Millisecond))
+		if days > 0 {
+			fmt.Fprintf(b, "; %.0f of %d days have one at this time", share*float64(days), days)
+		}
+	default:
+		b.WriteString("The last sample is not a number")
+	}
+	if s.last.Active && s.core.AboveAt != 0 {
+		fmt.Fprintf(b, "; abnormal until %s before", span(time.Duration(s.last.Time-s.core.AboveAt)*time.Millisecond))
+	}
+}
+
+// known says what the expectation rests on.
+func (s *Series) known(b *strings.Builder, x *Explanation) {
+	if s.model.Active() == season.None {
+		b.WriteString("; no season")
+	} else {
+		fmt.Fprintf(b, "; season %s", x.Season)
+	}
+	if x.Days > 0 {
+		fmt.Fprintf(b, ", fitted on %d of %d days", x.Days, x.DaysOf)
+	}
+	if x.State == Warming.String() {
+		b.WriteString(", still warming up")
+	}
+	switch _, swapped := s.model.Today(); {
+	case swapped:
+		fmt.Fprintf(b, "; today behaves like a %s", x.Class)
+	case s.model.Holiday():
+		b.WriteString("; today is a day off by the calendar")
+	}
+}
+
+// record says when the series was last so high or low, in days before the anomaly began.
 func (s *Series) record(x *Explanation) string {
-	days := x.Days
-	if days < 2 {
+	up := x.Value > x.Upper
+	if !up && !(x.Value < x.Lower) || x.Days < 2 {
 		return ""
 	}
-	lo, hi := s.model.Range()
-	switch {
-	case x.Value > hi:
-		return fmt.Sprintf(", never so high in %d days", days)
-	case x.Value < lo:
-		return fmt.Sprintf(", never so low in %d days", days)
+	began := s.last.Time
+	if s.last.Since != 0 {
+		began = s.last.Since
 	}
-	return ""
+	how := "low"
+	if up {
+		how = "high"
+	}
+	switch days, never := s.model.LastBeyond(x.Value, up, began); {
+	case never && days < 2:
+		return ""
+	case never:
+		return fmt.Sprintf(", never so %s in %d days", how, days)
+	case days == 1:
+		return fmt.Sprintf(", last so %s the day before", how)
+	default:
+		return fmt.Sprintf(", last so %s %d days before", how, days)
+	}
+}
+
+// acceptance is how long a level that stays as it is now remains abnormal: until the clipped steps by
+// which the model follows (see season) have brought the expectation to within the band.
+func (s *Series) acceptance() (time.Duration, bool) {
+	sc := &s.last
+	half := (sc.Upper - sc.Lower) / 2
+	d := math.Abs(sc.Value - sc.Expected)
+	if !(half > 0) || math.IsNaN(d) {
+		return 0, false
+	}
+	steps, ok := s.model.Follow(d, half, s.rates)
+	return time.Duration(steps * float64(s.core.Step) * 1e6), ok
+}
+
+// span is a time for reading: its two largest units.
+func span(d time.Duration) string {
+	s := int64(d.Round(time.Second) / time.Second)
+	two := func(a int64, big string, b int64, small string) string {
+		if b == 0 {
+			return fmt.Sprintf("%d %s", a, big)
+		}
+		return fmt.Sprintf("%d %s %d %s", a, big, b, small)
+	}
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return two(s/60, "min", s%60, "s")
+	case s < 86400:
+		return two(s/3600, "h", s%3600/60, "min")
+	}
+	return two(s/86400, "d", s%86400/3600, "h")
 }
 
 // num prints a number for reading: three significant digits, no exponent where it can be avoided.

@@ -40,6 +40,7 @@ type Score struct {
 	Raw      float64 // tidemark_anomaly_score: 1 is the edge of the budget
 	Alarm    float64 // tidemark_anomaly_alarm_score: above 1 once per episode
 	Active   bool    // an anomaly lasts
+	Withheld bool    // the fleet's budget holds the anomaly that lasts back: it is not active
 	Kind     Kind    // of the leading test, empty when no test stands out
 	Detector string
 	State    State

@@ -73,9 +73,11 @@ type Series struct {
 	lastU [detect.Count]float32 // of each test, in units of its tail
 	lastZ float32               // seasonal residual of the last sample in spreads
 
-	group *group
-	peer  *sibling // what is usual among its siblings; nil outside a group
-	rate  alarmRate
+	group    *group
+	peer     *sibling // what is usual among its siblings; nil outside a group
+	why      *why     // what made the last score; nil while it is not above 1
+	withheld bool     // the fleet's budget took the episode's alarm back
+	rate     alarmRate
 }
 
 func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, opts SeriesOptions) *Series {
@@ -119,8 +121,11 @@ func (s *Series) Last() Score {
 func (s *Series) Observe(t int64, v float64) Score {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last = s.observe(t, v)
-	return s.last
+	sc := s.observe(t, v)
+	if t > s.last.Time { // what comes late changes nothing
+		s.last = sc
+	}
+	return sc
 }
 
 func (s *Series) silent(t int64, v float64) Score {
@@ -189,12 +194,21 @@ func (s *Series) observe(t int64, v float64) Score {
 	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale}
 	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
 
-	in.Bulk = ratio(res, max(s.scale.At(mo.Slot, r), floor))
+	bulk := max(s.scale.At(mo.Slot, r), floor)
+	in.Bulk = ratio(res, bulk)
 	s.lastZ = float32(in.Season)
-	best, which := s.test(in, t)
+	best, which, before := s.test(in, t)
 	young := s.age(t)
 	sc := Score{Time: t, Value: value, Expected: expected, State: young}
 	s.grade(&sc, best, which)
+	if sc.Raw > 1 {
+		s.because(&detect.All()[which]).Seen = detect.Seen{
+			Value: v, Expected: expected, Forecast: expected + short, Mean: c.Slow, Scale: scale, Bulk: bulk,
+			Before: before, Mem: s.cell[which].Mem,
+		}
+	} else {
+		s.why = nil
+	}
 	s.band(&sc, scale)
 	s.alarm(&sc, t)
 
@@ -266,8 +280,9 @@ func (s *Series) floor() float64 {
 	return max(f, 1e-30)
 }
 
-// test runs the detectors and returns the largest score and its row.
-func (s *Series) test(in *detect.Input, t int64) (float64, int) {
+// test runs the detectors and returns the largest score, its row, and the first word of its memory
+// as it was before.
+func (s *Series) test(in *detect.Input, t int64) (best float64, which int, before float32) {
 	p := &s.rates.Params
 	if b := t / s.rates.BlockMs; b != s.core.Block {
 		if s.core.Block != 0 && s.core.N > 0 {
@@ -284,11 +299,12 @@ func (s *Series) test(in *detect.Input, t int64) (float64, int) {
 		}
 		s.core.Block2 = b
 	}
-	best, which := 0.0, -1
+	which = -1
 	all := detect.All()
 	for i := range all {
 		d := &all[i]
 		c := &s.cell[i]
+		first := c.Mem[0]
 		y := d.Stat(&c.Mem, in)
 		s.lastU[i] = 0
 		if y <= d.Floor {
@@ -301,7 +317,7 @@ func (s *Series) test(in *detect.Input, t int64) (float64, int) {
 		u := c.Score(y) - p.Cost[d.Family]
 		s.lastU[i] = float32(u)
 		if u > best {
-			best, which = u, i
+			best, which, before = u, i, first
 		}
 	}
 	if which >= 0 {
@@ -310,7 +326,7 @@ func (s *Series) test(in *detect.Input, t int64) (float64, int) {
 	if s.core.N >= float64(p.WarmSamples) && which >= 0 {
 		s.pool.Max = max(s.pool.Max, float32(best))
 	}
-	return best, which
+	return best, which, before
 }
 
 // agreement is the factor by which tests that agree raise the largest score: the p-norm of all
@@ -392,7 +408,7 @@ func (s *Series) spread(slot int) float64 {
 func (s *Series) alarm(sc *Score, t int64) {
 	c, r := &s.core, s.rates
 	if c.Since != 0 && t-max(c.ShownAt, c.AboveAt) > r.EpisodeMs {
-		c.Since, c.Shown = 0, 0
+		c.Since, c.Shown, s.withheld = 0, 0, false
 	}
 	switch {
 	case sc.Raw <= 1:
@@ -408,9 +424,10 @@ func (s *Series) alarm(sc *Score, t int64) {
 		sc.Alarm = 0.9 + 0.1*(1-1/sc.Raw)
 	}
 	if sc.Alarm > 1 {
+		s.withheld = false
 		s.rate.count(t)
 	}
-	sc.Active, sc.Since = c.Since != 0, c.Since
+	sc.Active, sc.Withheld, sc.Since = c.Since != 0 && !s.withheld, s.withheld, c.Since
 }
 
 // learn updates every part with the sample.

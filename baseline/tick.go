@@ -19,7 +19,6 @@ type Finding struct {
 	Score        Score   // replaces the series' own score of this tick
 	Group        string  // the shared labels of the siblings, empty for a decision on the fleet's budget
 	Contributors []Contributor
-	Withheld     bool // the fleet's budget took this alarm back
 }
 
 // Contributor is a series' share of a group's anomaly.
@@ -38,10 +37,10 @@ type group struct {
 	name    string
 	key     string
 	members []*Series // sorted by labels
-	joint   detect.Joint
+	joint   *detect.Joint
 }
 
-// sibling is what is usual between a series and its siblings. It is not saved: an hour teaches it.
+// sibling is what is usual between a series and its siblings.
 type sibling struct {
 	detect.PeerState
 	Cell detect.Cell
@@ -67,7 +66,7 @@ func (e *Engine) join(s *Series) {
 	k, name := groupKey(s.watch, s.labels, s.opts.GroupBy)
 	g := e.groups[k]
 	if g == nil {
-		g = &group{watch: s.watch, name: name, key: k}
+		g = &group{watch: s.watch, name: name, key: k, joint: detect.NewJoint(&e.params)}
 		e.groups[k] = g
 	}
 	s.group = g
@@ -75,7 +74,7 @@ func (e *Engine) join(s *Series) {
 	defer g.mu.Unlock()
 	i, _ := slices.BinarySearchFunc(g.members, s, func(a, b *Series) int { return labels.Compare(a.labels, b.labels) })
 	g.members = slices.Insert(g.members, i, s)
-	g.joint.Resize()
+	g.joint.Insert(i)
 }
 
 // leave takes a series out of its group; the engine's lock is held.
@@ -84,11 +83,15 @@ func (e *Engine) leave(s *Series) {
 	if g == nil {
 		return
 	}
+	s.group = nil
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if i := slices.Index(g.members, s); i >= 0 {
 		g.members = slices.Delete(g.members, i, i+1)
-		g.joint.Resize()
+		g.joint.Remove(i)
+		for n := len(g.joint.Seen); n < min(len(g.members), detect.MaxJoint); n++ {
+			g.joint.Insert(n)
+		}
 	}
 	if len(g.members) == 0 {
 		delete(e.groups, g.key)
@@ -99,14 +102,15 @@ func (e *Engine) leave(s *Series) {
 // what needs them all: peers, joint anomalies, the fleet's budget. It returns only what changes a
 // score, in a fixed order. It may run beside Observe, but not beside itself.
 func (e *Engine) EndTick(watch string, t int64) []Finding {
-	e.mu.RLock()
+	e.mu.Lock()
 	groups := make([]*group, 0, len(e.groups))
 	for _, g := range e.groups {
 		if g.watch == watch {
 			groups = append(groups, g)
+			e.recall(g)
 		}
 	}
-	e.mu.RUnlock()
+	e.mu.Unlock()
 	slices.SortFunc(groups, func(a, b *group) int { return cmp.Compare(a.key, b.key) })
 	var out []Finding
 	for _, g := range groups {
@@ -120,12 +124,14 @@ func (g *group) tick(t int64, p *params) []Finding {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var in []*Series
-	var value, z []float64
-	for _, s := range g.members {
+	var value []float64
+	z := make([]float64, len(g.members))
+	for i, s := range g.members {
+		z[i] = math.NaN()
 		s.mu.Lock()
 		fresh := s.core.Step > 0 && t-s.core.Last < s.core.Step && s.last.State != Learning && !math.IsNaN(s.last.Expected)
 		if fresh {
-			in, value, z = append(in, s), append(value, s.core.LastValue), append(z, s.standard())
+			in, value, z[i] = append(in, s), append(value, s.core.LastValue), float64(s.lastZ)
 		}
 		s.mu.Unlock()
 	}
@@ -139,71 +145,125 @@ func (g *group) tick(t int64, p *params) []Finding {
 	return out
 }
 
-// standard is the last seasonal residual in spreads; the series' lock is held.
-func (s *Series) standard() float64 { return float64(s.lastZ) }
-
-// peers compares each series with the median of its siblings, less its usual distance to it.
+// peers compares each series with what its siblings lead to expect: their common level, the median of
+// the values less what each usually lies above it, so that neither one that leaves nor one that is missing
+// moves it for the others. What the level is measured from is arbitrary and may drift: only the sum of
+// the level and a series' usual distance means anything.
 func (g *group) peers(t int64, in []*Series, value []float64, p *params) []Finding {
-	sorted := slices.Clone(value)
-	slices.Sort(sorted)
-	med := (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+	rest, known := make([]float64, len(in)), false
+	for i, s := range in {
+		s.mu.Lock()
+		if rest[i] = math.NaN(); s.peer != nil {
+			rest[i], known = value[i]-s.peer.Mean, true
+		}
+		s.mu.Unlock()
+	}
+	if !known {
+		rest = value
+	}
+	level := median(rest)
 	var out []Finding
 	for i, s := range in {
 		s.mu.Lock()
-		if s.peer == nil {
-			s.peer = &sibling{}
-			s.peer.Cell.Reset(&peerRow, p)
-		}
-		y := s.peer.Observe(value[i]-med, s.floor(), s.rates)
-		u := s.peer.Cell.Score(y)
-		if s.peer.N > 30 && s.peer.Block(t/s.rates.BlockMs) {
-			s.peer.Cell.Close(&peerRow, p)
-		}
-		s.peer.Cell.Max = max(s.peer.Cell.Max, float32(y))
-		if y > peerRow.Floor && s.peer.N > 60 && s.last.State == Ready {
-			raw := s.pool.LogP(u, p) / s.budget()
-			if raw > 1 && raw > s.last.Raw {
-				sc := s.last
-				sc.Raw, sc.Kind, sc.Detector = raw, Peer, peerRow.Name
-				s.alarm(&sc, t)
-				s.last = sc
-				out = append(out, Finding{Series: s, Score: sc, Group: g.name})
-			}
+		if sc, ok := s.unlike(value[i], level, len(in)-1, t, p); ok {
+			out = append(out, Finding{Series: s, Score: sc, Group: g.name})
 		}
 		s.mu.Unlock()
 	}
 	return out
 }
 
+// median of the numbers in x, NaN when there are none; x is not changed.
+func median(x []float64) float64 {
+	sorted := slices.DeleteFunc(slices.Clone(x), math.IsNaN)
+	if len(sorted) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(sorted)
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// unlike compares a series with the common level of its group, and says whether that is worse than what
+// the series shows alone; its lock is held.
+func (s *Series) unlike(v, level float64, siblings int, t int64, p *params) (Score, bool) {
+	if s.peer == nil {
+		s.peer = &sibling{}
+		s.peer.Cell.Reset(&peerRow, p)
+	}
+	usual := s.peer.Mean
+	y := s.peer.Observe(v-level, s.floor(), s.rates)
+	u := s.peer.Cell.Score(y)
+	if s.peer.N > 30 && s.peer.Block(t/s.rates.BlockMs) {
+		s.peer.Cell.Close(&peerRow, p)
+	}
+	s.peer.Cell.Max = max(s.peer.Cell.Max, float32(y))
+	if y <= peerRow.Floor || s.peer.N <= 60 || s.last.State != Ready {
+		return Score{}, false
+	}
+	return s.claim(&peerRow, s.pool.LogP(u, p)/s.budget(), t, func(w *why) {
+		w.Siblings, w.Led = float64(siblings), level+usual
+	})
+}
+
+// claim lets a test that needs more than one series take over the score of this tick when it says more
+// than the series' own; the lock is held.
+func (s *Series) claim(row *detect.Detector, raw float64, t int64, fill func(*why)) (Score, bool) {
+	if raw <= 1 || raw <= s.last.Raw {
+		return Score{}, false
+	}
+	sc := s.last
+	sc.Raw, sc.Kind, sc.Detector = raw, row.Kind, row.Name
+	if sc.Alarm > 1 { // the sample has alarmed already: now with more
+		sc.Alarm, s.core.Shown = raw, raw
+	} else {
+		s.alarm(&sc, t)
+	}
+	s.last = sc
+	w := s.because(row)
+	w.Value, w.Expected = sc.Value, sc.Expected
+	fill(w)
+	return sc, true
+}
+
 // together tests whether the group's surprises of this tick fit the way they usually go together.
 func (g *group) together(t int64, in []*Series, z []float64, p *params) (Finding, bool) {
 	r := in[0].rates
 	y, share := g.joint.Observe(z, t/r.BlockMs, r)
-	if !(g.joint.Score(y) > 0) {
+	u := g.joint.Score(y)
+	if !(u > 0) {
 		return Finding{}, false
 	}
-	top := 0
 	f := Finding{Group: g.name}
-	for i, s := range in {
-		f.Contributors = append(f.Contributors, Contributor{Series: s, Share: share[i]})
-		if share[i] > share[top] {
-			top = i
+	for i, part := range share {
+		if part > 0 {
+			f.Contributors = append(f.Contributors, Contributor{Series: g.members[i], Share: part})
 		}
 	}
-	s := in[top]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	raw := s.pool.LogP(g.joint.Score(y), p) / s.budget()
-	if raw <= 1 || raw <= s.last.Raw {
+	if len(f.Contributors) == 0 {
 		return Finding{}, false
 	}
-	sc := s.last
-	sc.Raw, sc.Kind, sc.Detector = raw, Collective, detect.JointRow().Name
-	s.alarm(&sc, t)
-	s.last = sc
-	f.Series, f.Score = s, sc
 	slices.SortStableFunc(f.Contributors, func(a, b Contributor) int { return cmp.Compare(b.Share, a.Share) })
-	return f, true
+	s := f.Contributors[0].Series
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row := detect.JointRow()
+	sc, ok := s.claim(&row, s.pool.LogP(u, p)/s.budget(), t, func(w *why) {
+		w.Siblings = float64(len(in) - 1)
+		for _, c := range f.Contributors {
+			name := ""
+			if c.Series != s {
+				name = differs(c.Series.labels, s.opts.GroupBy)
+			}
+			w.shares = append(w.shares, detect.Share{Name: name, Part: c.Share})
+		}
+	})
+	f.Series, f.Score = s, sc
+	return f, ok
+}
+
+// differs are the labels that tell a series from its siblings.
+func differs(ls labels.Labels, shared []string) string {
+	return labels.NewBuilder(ls).Del(model.MetricNameLabel).Del(shared...).Labels().String()
 }
 
 // withhold keeps the false alarms of the whole fleet within Budget.TotalPerWeek by the step-up
@@ -254,9 +314,17 @@ func (e *Engine) withhold(watch string, t int64) []Finding {
 			continue
 		}
 		a.s.mu.Lock()
-		a.s.last.Alarm = 0.999
-		out = append(out, Finding{Series: a.s, Score: a.s.last, Withheld: true})
+		a.s.holdBack()
+		out = append(out, Finding{Series: a.s, Score: a.s.last})
 		a.s.mu.Unlock()
 	}
 	return out
+}
+
+// holdBack takes the alarm of the last sample back: its episode goes on unseen, and stronger evidence
+// raises it again. What was held back has cost nobody anything, so it spends no budget.
+func (s *Series) holdBack() {
+	s.withheld = true
+	s.rate.Sum = max(0, s.rate.Sum-1)
+	s.last.Alarm, s.last.Active, s.last.Withheld = 0.999, false, true
 }

@@ -85,7 +85,11 @@ func (c *Cell) fit(d *Detector, p *tuning.Params) {
 		place += w * (m - place)
 		scale += w * (b - scale)
 	}
-	c.Place, c.Scale = float32(place), float32(max(scale, p.Least[d.Family]))
+	least := p.Least[d.Family]
+	if d.Min > 0 {
+		least = d.Min
+	}
+	c.Place, c.Scale = float32(place), float32(max(scale, least))
 }
 
 // quantile is the statistic under which k of the block maxima lie.

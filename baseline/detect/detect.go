@@ -54,6 +54,8 @@ type Detector struct {
 	Plain  bool    // the statistic is in units of the tail already: no calibration
 	// Stat updates the test's memory with a sample and returns its statistic, e.g. log |z|.
 	Stat func(m *[Words]float32, in *Input) float64
+	// Say puts what the test saw into words; see Clause.
+	Say func(f *Facts) string
 }
 
 // Family groups the rows that share constants.

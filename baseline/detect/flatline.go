@@ -13,13 +13,13 @@ import (
 // bursts the calibration on the series' own runs takes over.
 var (
 	stuck = Detector{
-		Family: tuning.Stuck, Name: "stuck", Kind: Flatline, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2},
+		Family: tuning.Stuck, Name: "stuck", Kind: Flatline, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2}, Say: sayStuck,
 		Stat: func(m *[Words]float32, in *Input) float64 {
 			return run(m, in, in.Value == in.Last)
 		},
 	}
 	zero = Detector{
-		Family: tuning.Zero, Name: "zero", Kind: Flatline, Up: -1, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2},
+		Family: tuning.Zero, Name: "zero", Kind: Flatline, Up: -1, Floor: runFloor, Prior: Gumbel{Place: runFloor, Scale: 0.2}, Say: sayZero,
 		Stat: func(m *[Words]float32, in *Input) float64 {
 			return run(m, in, in.Value == 0)
 		},

@@ -6,13 +6,13 @@ import (
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
-var peerOutlier = Detector{Name: "peer_outlier", Kind: Peer, Floor: floorZ, Prior: priorZ}
+var peerOutlier = Detector{Name: "peer_outlier", Kind: Peer, Floor: floorZ, Prior: priorZ, Say: sayPeer}
 
 // PeerRow is the row by which distances to siblings are calibrated. It has no Stat: it needs the
 // siblings' values.
 func PeerRow() Detector { return peerOutlier }
 
-// PeerState follows a series' usual distance to the median of its siblings.
+// PeerState follows a series' usual distance to the common level of its siblings.
 type PeerState struct {
 	Mean, Abs, N float64
 	BlockNo      int64

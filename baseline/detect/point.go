@@ -10,19 +10,19 @@ import (
 // spikes and dips that no season explains, and values that no past day has reached.
 var (
 	localUp = Detector{
-		Family: tuning.Local, Name: "local_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
+		Family: tuning.Local, Name: "local_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ, Say: sayJump,
 		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Local, floorZ) },
 	}
 	localDown = Detector{
-		Family: tuning.Local, Name: "local_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
+		Family: tuning.Local, Name: "local_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ, Say: sayJump,
 		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Local, floorZ) },
 	}
 	globalUp = Detector{
-		Family: tuning.Global, Name: "global_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ,
+		Family: tuning.Global, Name: "global_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ, Say: sayMean,
 		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Global, floorZ) },
 	}
 	globalDown = Detector{
-		Family: tuning.Global, Name: "global_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ,
+		Family: tuning.Global, Name: "global_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ, Say: sayMean,
 		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Global, floorZ) },
 	}
 )

@@ -11,8 +11,8 @@ import (
 // by a factor r is r^(-1/a)/(n+1): the statistic is minus its logarithm. Distances are measured
 // from the slow mean.
 var (
-	recordUp   = Detector{Family: tuning.Record, Name: "record_up", Kind: Point, Up: 1, Plain: true, Stat: record(1)}
-	recordDown = Detector{Family: tuning.Record, Name: "record_down", Kind: Point, Up: -1, Plain: true, Stat: record(-1)}
+	recordUp   = Detector{Family: tuning.Record, Name: "record_up", Kind: Point, Up: 1, Plain: true, Say: sayRecord(1), Stat: record(1)}
+	recordDown = Detector{Family: tuning.Record, Name: "record_down", Kind: Point, Up: -1, Plain: true, Say: sayRecord(-1), Stat: record(-1)}
 )
 
 func record(sign float64) func(*[Words]float32, *Input) float64 {

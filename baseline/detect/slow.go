@@ -5,8 +5,8 @@ import "github.com/tidemark/tidemark/baseline/tuning"
 // The slow tests see many samples that are each a little too high or too low: an exponentially
 // weighted mean of the clipped surprise (EWMA control chart, Roberts 1959).
 var (
-	slowUp   = Detector{Family: tuning.Slow, Name: "slow_up", Kind: Collective, Up: 1, Floor: floorZ, Prior: priorZ, Stat: slowStat(1)}
-	slowDown = Detector{Family: tuning.Slow, Name: "slow_down", Kind: Collective, Up: -1, Floor: floorZ, Prior: priorZ, Stat: slowStat(-1)}
+	slowUp   = Detector{Family: tuning.Slow, Name: "slow_up", Kind: Collective, Up: 1, Floor: floorZ, Prior: priorZ, Say: saySlow(1), Stat: slowStat(1)}
+	slowDown = Detector{Family: tuning.Slow, Name: "slow_down", Kind: Collective, Up: -1, Floor: floorZ, Prior: priorZ, Say: saySlow(-1), Stat: slowStat(-1)}
 )
 
 func slowStat(sign float64) func(*[Words]float32, *Input) float64 {

@@ -9,7 +9,7 @@ import (
 // variance sees a series that jumps about more than it does: the mean absolute step of the last
 // 45 minutes over that of the last day.
 var variance = Detector{
-	Family: tuning.Variance, Name: "variance_up", Kind: Collective, Up: 1, Floor: 0, Prior: Gumbel{Place: 0.34, Scale: 0.27},
+	Family: tuning.Variance, Name: "variance_up", Kind: Collective, Up: 1, Floor: 0, Prior: Gumbel{Place: 0.34, Scale: 0.27}, Say: sayVariance,
 	Stat: func(m *[Words]float32, in *Input) float64 {
 		if in.Gap {
 			return 0

@@ -65,27 +65,6 @@ func (m *Model) Presence(t int64) (share float64, days int) {
 	return float64(n) / float64(m.Filled), int(m.Filled)
 }
 
-// DaysSeen is the number of remembered days, and the class today is taken for.
-func (m *Model) DaysSeen() (days int, class Class, swapped bool) {
-	class = m.cal.Class(m.Day)
-	if m.Swapped {
-		class ^= 1
-	}
-	return int(m.Filled), class, m.Swapped
-}
-
-// Range is the lowest and highest slot mean in memory.
-func (m *Model) Range() (lo, hi float64) {
-	for d := range int(m.Filled) {
-		l, h := float64(m.base[d]), float64(m.base[d])+254*float64(m.unit[d])
-		if d == 0 {
-			lo, hi = l, h
-		}
-		lo, hi = min(lo, l), max(hi, h)
-	}
-	return lo, hi
-}
-
 // Recent is the median of the last five days in the slot of t, whatever their class; false while
 // there is none.
 func (m *Model) Recent(t int64) (float64, bool) {

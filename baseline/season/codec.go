@@ -19,7 +19,7 @@ func (m *Model) Append(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, part := range []any{m.base, m.unit, m.number, m.class, m.codes, m.today} {
+	for _, part := range []any{m.base, m.unit, m.number, m.class, m.over, m.under, m.codes, m.today} {
 		if b, err = binary.Append(b, order, part); err != nil {
 			return nil, err
 		}
@@ -33,14 +33,14 @@ func (m *Model) Decode(b []byte) ([]byte, error) {
 		return nil, ErrState
 	}
 	b = b[4:]
-	for _, part := range []any{&m.State, m.base, m.unit, m.number, m.class, m.codes, m.today} {
+	for _, part := range []any{&m.State, m.base, m.unit, m.number, m.class, m.over, m.under, m.codes, m.today} {
 		n, err := binary.Decode(b, order, part)
 		if err != nil {
 			return nil, ErrState
 		}
 		b = b[n:]
 	}
-	if m.Slot < -1 || m.Slot >= int64(m.slots) || int(m.Filled) > m.days || int(m.Head) >= m.days || m.Chosen >= kinds {
+	if m.Slot < -1 || m.Slot >= int64(m.slots) || int(m.Filled) > m.days || int(m.Head) >= m.days || m.Chosen >= kinds || bad(float64(m.Low)) || bad(float64(m.High)) {
 		return nil, ErrState
 	}
 	for i := range m.Cand {

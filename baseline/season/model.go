@@ -49,6 +49,7 @@ type State struct {
 	Chosen         Kind
 	Swapped        bool // today behaves like the other class
 	Head, Filled   uint8
+	High, Low      float32 // highest and lowest sample of the day so far, Low > High: none
 }
 
 // Model is the seasonal model of one series. It is not safe for concurrent use.
@@ -65,6 +66,8 @@ type Model struct {
 	unit   []float32 // per remembered day: value of one code
 	number []int32   // per remembered day: local day number
 	class  []uint8
+	over   []uint8   // per remembered day: how far samples went above its highest slot, see reach
+	under  []uint8   // ... and beneath its lowest
 	codes  []uint8   // slot-major: codes[slot*days+day]; 0 is empty
 	today  []float32 // NaN is empty
 }
@@ -76,6 +79,7 @@ func New(cal *Calendar, p *tuning.Params, step int64) *Model {
 	m := &Model{
 		cal: cal, slots: n, slotMs: slotMs, days: p.Days,
 		base: make([]float32, p.Days), unit: make([]float32, p.Days), number: make([]int32, p.Days), class: make([]uint8, p.Days),
+		over: make([]uint8, p.Days), under: make([]uint8, p.Days),
 		codes: make([]uint8, n*p.Days), today: make([]float32, n),
 	}
 	m.Slot = -1
@@ -104,6 +108,7 @@ func (m *Model) clearToday() {
 	for i := range m.today {
 		m.today[i] = nan
 	}
+	m.Low, m.High = 1, 0
 }
 
 // Moment is where an instant lies in the season.
@@ -180,6 +185,7 @@ func (m *Model) endDay() {
 		cl ^= 1
 	}
 	m.class[d] = uint8(cl)
+	m.over[d], m.under[d] = reach(m.High-hi, lo, hi), reach(lo-m.Low, lo, hi)
 	for s, v := range m.today {
 		code := uint8(0)
 		if v == v {
@@ -422,6 +428,11 @@ func (m *Model) Learn(mo Moment, v float64, r *tuning.Rates) {
 		}
 	}
 	m.judgeDay(mo, v, r, flat)
+	if x := float32(v); m.Low > m.High {
+		m.Low, m.High = x, x
+	} else {
+		m.Low, m.High = min(m.Low, x), max(m.High, x)
+	}
 	m.Sum += v
 	m.Count++
 	m.choose(mo, r)

@@ -206,7 +206,15 @@ type ring struct {
 // ringSize is how many samples of a series are kept for charts and rankings.
 const ringSize = 240
 
+// add appends a point, or replaces the last one when it is of the same time: the whole of a tick may
+// change what a sample scored.
 func (r *ring) add(p web.Point) {
+	if n := len(r.buf); n > 0 {
+		if last := &r.buf[(r.next+n-1)%n]; last.Time == p.Time {
+			*last = p
+			return
+		}
+	}
 	if len(r.buf) < ringSize {
 		r.buf = append(r.buf, p)
 		return

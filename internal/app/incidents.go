@@ -200,6 +200,9 @@ func (i *incidents) anomaly(now time.Time, e *entry) {
 		if e.anomaly != nil {
 			// One anomaly keeps the kind and the time it began with: it is the same one for the correlation.
 			a.Kind, a.Since = e.anomaly.Kind, e.anomaly.Since
+			if sc.Raw <= 1 {
+				a = *e.anomaly // Nothing stands out in this sample: what did is what is told.
+			}
 		}
 		kept := a
 		e.anomaly = &kept

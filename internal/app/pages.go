@@ -82,7 +82,7 @@ func (e *entry) row() web.SeriesRow {
 	sc := e.series.Last()
 	return web.SeriesRow{
 		Watch: e.watch.Name, Labels: e.key, Time: sc.Time, Value: web.Finite(x.Observed), Expected: web.Finite(x.Expected),
-		Lower: web.Finite(x.Lower), Upper: web.Finite(x.Upper), Score: web.Finite(x.Score), Active: sc.Active,
+		Lower: web.Finite(x.Lower), Upper: web.Finite(x.Upper), Score: web.Finite(x.Score), Active: sc.Active, Withheld: sc.Withheld,
 		Kind: string(sc.Kind), Detector: sc.Detector, State: sc.State.String(),
 	}
 }
@@ -90,7 +90,10 @@ func (e *entry) row() web.SeriesRow {
 // why is the explanation of the last sample with what each detector says of it.
 func (e *entry) why() *web.SeriesWhy {
 	x := e.series.Explain()
-	out := &web.SeriesWhy{Expr: e.query(), Explanation: x.Text, Season: x.Season, Evidence: []web.DetectorSays{}}
+	out := &web.SeriesWhy{Expr: e.query(), Explanation: x.Text, Season: x.Season, Evidence: []web.DetectorSays{}, Group: x.Group}
+	for _, c := range x.Contributors {
+		out.Contributors = append(out.Contributors, web.Contributor{Labels: cmp.Or(c.Name, e.key), Share: c.Part})
+	}
 	for _, d := range e.series.Evidence() {
 		out.Evidence = append(out.Evidence, web.DetectorSays{Detector: d.Detector, Kind: string(d.Kind), Score: d.Score})
 	}

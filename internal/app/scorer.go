@@ -237,7 +237,11 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 	for _, e := range entries {
 		e.absent(last)
 	}
-	s.engine.EndTick(w.Name, last)
+	for _, f := range s.engine.EndTick(w.Name, last) {
+		if e := w.series[f.Series.Labels().String()]; e != nil {
+			e.keep(f.Score, e.lastSample == f.Score.Time)
+		}
+	}
 	for _, e := range entries {
 		sc := e.series.Last()
 		if sc.Active {

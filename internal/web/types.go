@@ -36,6 +36,7 @@ type SeriesRow struct {
 	Upper    *float64 `json:"upper"`
 	Score    *float64 `json:"score"`
 	Active   bool     `json:"active"`
+	Withheld bool     `json:"withheld,omitempty"` // The budget of the whole fleet holds its anomaly back.
 	Kind     string   `json:"kind,omitempty"`
 	Detector string   `json:"detector,omitempty"`
 	State    string   `json:"state"`
@@ -49,6 +50,15 @@ type SeriesWhy struct {
 	Explanation string         `json:"explanation"`
 	Season      string         `json:"season"`
 	Evidence    []DetectorSays `json:"evidence"`
+	// Group are the labels that the siblings of a peer or joint anomaly share.
+	Group        string        `json:"group,omitempty"`
+	Contributors []Contributor `json:"contributors,omitempty"`
+}
+
+// Contributor is a series' share of a joint anomaly.
+type Contributor struct {
+	Labels string  `json:"labels"`
+	Share  float64 `json:"share"`
 }
 
 // DetectorSays is the score that one detector alone would give.

@@ -1,0 +1,103 @@
+package season
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+// reach codes how far beyond the slots of a day, which lie between lo and hi, a sample went: the
+// logarithm of the distance in units of the day's range, rounded up, so that what is read back is
+// never less. The last code means farther than can be said.
+func reach(d, lo, hi float32) uint8 {
+	if !(d > 0) {
+		return 0
+	}
+	return uint8(min(255, math.Ceil(reachSteps*math.Log2(1+float64(d)/reachUnit(lo, hi)))))
+}
+
+const reachSteps = 32
+
+func reachUnit(lo, hi float32) float64 {
+	return max(float64(hi-lo), math.Abs(float64(hi))/1024, 1e-30)
+}
+
+func reached(code uint8, lo, hi float32) float64 {
+	switch code {
+	case 0:
+		return 0
+	case 255:
+		return math.Inf(1)
+	}
+	return reachUnit(lo, hi) * (math.Exp2(float64(code)/reachSteps) - 1)
+}
+
+// extremes are the lowest and highest sample of a remembered day.
+func (m *Model) extremes(d int) (low, high float64) {
+	lo := m.base[d]
+	hi := lo + 254*m.unit[d]
+	return float64(lo) - reached(m.under[d], lo, hi), float64(hi) + reached(m.over[d], lo, hi)
+}
+
+// dayOf is the local day of t (unix milliseconds), in days since 1970-01-01.
+func (m *Model) dayOf(t int64) int64 { return floorDiv(m.cal.Local(t), dayMs) }
+
+// LastBeyond is how many days before t a remembered day last held a sample as high as v, or as low
+// when up is false. With never it is the number of days looked back.
+func (m *Model) LastBeyond(v float64, up bool, t int64) (days int, never bool) {
+	today := m.dayOf(t)
+	never = true
+	for d := range int(m.Filled) {
+		ago := int(today - int64(m.number[d]))
+		if ago <= 0 {
+			continue
+		}
+		low, high := m.extremes(d)
+		beyond := up && high >= v || !up && low <= v
+		switch {
+		case beyond && (never || ago < days):
+			days, never = ago, false
+		case never:
+			days = max(days, ago)
+		}
+	}
+	return days, never
+}
+
+// Fitted is the number of remembered days and the number of days since the first of them.
+func (m *Model) Fitted() (days, of int) {
+	for d := range int(m.Filled) {
+		of = max(of, int(m.Day-int64(m.number[d])))
+	}
+	return int(m.Filled), max(of, int(m.Filled))
+}
+
+// Today is the class of the current day by the calendar, and whether it behaves like the other one.
+func (m *Model) Today() (class Class, swapped bool) { return m.cal.Class(m.Day), m.Swapped }
+
+// Holiday reports whether the current day is a working weekday that the calendar calls a day off.
+func (m *Model) Holiday() bool {
+	w := Weekday(m.Day)
+	return w != 0 && w != 6 && m.cal.Class(m.Day) == Restday
+}
+
+// Follow is how many samples at distance d from what is expected it takes until the level has come to
+// within half, half the width of a band: the recursions of Learn with a constant value. False when that
+// is farther than 30 days.
+func (m *Model) Follow(d, half float64, r *tuning.Rates) (steps float64, ok bool) {
+	c := m.Cand[m.active()]
+	err := float64(c.Err)
+	limit := 30 * 86400 / r.Step
+	for d > half {
+		if steps++; steps > limit {
+			return 0, false
+		}
+		res := min(d, r.ClipScales*err)
+		if err == 0 {
+			res = d
+		}
+		d -= r.Level * res
+		err += r.Err * (res - err)
+	}
+	return steps, true
+}
