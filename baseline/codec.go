@@ -106,7 +106,7 @@ func (e *Engine) Save(w io.Writer) error {
 
 // fixed is the part of a series of fixed size.
 func (s *Series) fixed() []any {
-	return []any{&s.core, &s.cell, &s.gap, &s.pool.PoolState, &s.look, &s.trend, &s.rate}
+	return []any{&s.core, &s.cell, &s.usual, &s.gap, &s.pool.PoolState, &s.look, &s.trend, &s.rate}
 }
 
 func (s *Series) encode(b []byte) ([]byte, error) {

@@ -24,7 +24,7 @@ func (s *Series) Forecast(h time.Duration) Forecast {
 	level := s.model.Level()
 	now := past{level, float64(s.look.Slow), level + s.core.Short}
 	x, low, high := s.look.interval(h, now.opinions(s.ahead(s.core.Last+h.Milliseconds())))
-	return Forecast{Expected: x, Lower: x + low, Upper: x + high}
+	return Forecast{Expected: s.within(x), Lower: s.within(x + low), Upper: s.within(x + high)}
 }
 
 // ProfilePoint is the baseline at one time of a day.
@@ -48,7 +48,7 @@ func (s *Series) Profile() []ProfilePoint {
 	for i := range n {
 		x := s.model.ProfileOfToday(i) + s.model.Level()
 		sc := s.spread(i)
-		out[i] = ProfilePoint{Offset: time.Duration(i)*width + width/2, Expected: x, Lower: x - zl*sc, Upper: x + zu*sc}
+		out[i] = ProfilePoint{Offset: time.Duration(i)*width + width/2, Expected: s.within(x), Lower: s.within(x - zl*sc), Upper: s.within(x + zu*sc)}
 	}
 	return out
 }

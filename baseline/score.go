@@ -35,7 +35,7 @@ type Score struct {
 	Time     int64   // unix milliseconds
 	Value    float64 // as observed
 	Expected float64 // learned; NaN while learning
-	Lower    float64 // the band: outside of it this sample alone would score above 1
+	Lower    float64 // the band: the usual range at this time, see docs/detection.md
 	Upper    float64
 	Raw      float64 // tidemark_anomaly_score: 1 is the edge of the budget
 	Alarm    float64 // tidemark_anomaly_alarm_score: above 1 once per episode

@@ -15,6 +15,9 @@ import (
 // absence is how gaps are calibrated.
 var absence, peerRow = detect.Missing(), detect.PeerRow()
 
+// seasonRows are the rows of the seasonal tests, which make the band.
+var seasonRows = [2]detect.Detector(detect.All()[:2])
+
 type params = tuning.Params
 
 // limitValue bounds what is learned from: beyond it single precision would overflow.
@@ -43,6 +46,8 @@ type core struct {
 	Block    int64 // number of the current block, first and second stage
 	Block2   int64
 
+	Signs uint8 // signs ever seen, see negative and positive
+
 	Shown   float64 // last alarm score above 1
 	ShownAt int64
 	AboveAt int64 // last raw score above 1
@@ -65,6 +70,7 @@ type Series struct {
 	peak  *season.Peaks // of the seasonal residual
 	lpeak *season.Peaks // of the local surprise
 	cell  [detect.Count]detect.Cell
+	usual [2]float32  // edges of the band, as statistics of the seasonal tests
 	gap   detect.Cell // gaps between samples
 	pool  detect.Pool
 	look  outlook
@@ -85,6 +91,7 @@ func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, op
 	for i, d := range detect.All() {
 		s.cell[i].Reset(&d, &e.params)
 	}
+	s.settle(&e.params)
 	s.pool.Reset(&e.params)
 	s.gap.Reset(&absence, &e.params)
 	s.core.LocalVol = 1
@@ -209,7 +216,7 @@ func (s *Series) observe(t int64, v float64) Score {
 	} else {
 		s.why = nil
 	}
-	s.band(&sc, scale)
+	s.band(&sc, scale, r.Phase*(profile-low), r.Phase*(high-profile))
 	s.alarm(&sc, t)
 
 	if gap && s.model.Filled >= 3 { // before, nobody knows which gaps are usual
@@ -289,6 +296,7 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 			for i, d := range detect.All() {
 				s.cell[i].Close(&d, p)
 			}
+			s.settle(p)
 			s.gap.Close(&absence, p)
 		}
 		s.core.Block = b
@@ -384,21 +392,6 @@ func (s *Series) grade(sc *Score, best float64, which int) {
 	sc.Kind, sc.Detector = d.Kind, d.Name
 }
 
-// band is where the seasonal tests alone would score 1.
-func (s *Series) band(sc *Score, scale float64) {
-	up, down := s.edges()
-	sc.Upper, sc.Lower = sc.Expected+up*scale, sc.Expected-down*scale
-}
-
-// edges are the distances, in spreads, at which the seasonal tests score 1.
-func (s *Series) edges() (up, down float64) {
-	u := s.pool.At(s.budget(), &s.rates.Params)
-	z := func(i int) float64 {
-		return math.Exp(max(0.5, u*float64(s.cell[i].Scale)+float64(s.cell[i].Place)))
-	}
-	return z(0), z(1)
-}
-
 // spread is the scale of the seasonal residual in a slot.
 func (s *Series) spread(slot int) float64 {
 	return max(s.scale.At(slot, s.rates), s.floor(), s.rates.PeakShare*s.peak.At(slot))
@@ -438,6 +431,11 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 	s.lpeak.Learn(mo, surprise, r)
 	c.N++
 	n := c.N
+	if v < 0 {
+		c.Signs |= negative
+	} else if v > 0 {
+		c.Signs |= positive
+	}
 	// local
 	c.LocalN++
 	a := math.Abs(surprise)

@@ -38,6 +38,16 @@ func (c *Cell) Reset(d *Detector, p *tuning.Params) {
 // block, each further unit e times as rare.
 func (c *Cell) Score(y float64) float64 { return (y - float64(c.Place)) / float64(c.Scale) }
 
+// Statistic is the statistic whose score is u: Score backwards.
+func (c *Cell) Statistic(u float64) float64 { return u*float64(c.Scale) + float64(c.Place) }
+
+// Usual is what one block in a hundred exceeds, as far as the series has told: the fitted law without the
+// floor under its scale, which is there for what a series has not shown yet.
+func (c *Cell) Usual(d *Detector, p *tuning.Params) float64 {
+	place, scale := c.law(d, p)
+	return max(d.Floor, place-scale*math.Log(-math.Log(0.99)))
+}
+
 // Close files the block's largest statistic and fits again.
 func (c *Cell) Close(d *Detector, p *tuning.Params) {
 	i := int((float64(c.Max) - d.Floor) / d.width())
@@ -74,8 +84,18 @@ func (c *Cell) fit(d *Detector, p *tuning.Params) {
 		c.Place, c.Scale = 0, 1
 		return
 	}
+	place, scale := c.law(d, p)
+	least := p.Least[d.Family]
+	if d.Min > 0 {
+		least = d.Min
+	}
+	c.Place, c.Scale = float32(place), float32(max(scale, least))
+}
+
+// law is the place and scale of the block maxima mixed with the prior, which weighs less as blocks come.
+func (c *Cell) law(d *Detector, p *tuning.Params) (place, scale float64) {
 	n := c.total()
-	place, scale := d.Prior.Place, d.Prior.Scale
+	place, scale = d.Prior.Place, d.Prior.Scale
 	if n > 0 {
 		q50, q95 := c.quantile(d, 0.5*n), c.quantile(d, p.Quantile*n)
 		spread := -math.Log(-math.Log(p.Quantile)) + math.Log(math.Ln2)
@@ -85,11 +105,7 @@ func (c *Cell) fit(d *Detector, p *tuning.Params) {
 		place += w * (m - place)
 		scale += w * (b - scale)
 	}
-	least := p.Least[d.Family]
-	if d.Min > 0 {
-		least = d.Min
-	}
-	c.Place, c.Scale = float32(place), float32(max(scale, least))
+	return place, scale
 }
 
 // quantile is the statistic under which k of the block maxima lie.

@@ -1,0 +1,47 @@
+package baseline
+
+import "math"
+
+// Signs of the values seen.
+const (
+	negative = 1 << iota
+	positive
+)
+
+// band is the usual range: on either side a calm series has one hour in a hundred with a sample outside
+// of it. A seasonal test alone scores above 1 only outside of it; what is outside need not score, since
+// the budget allows less than that. down and up is what the phase neighbourhood forgives (see observe).
+// A series that has never been negative has no band, and no expectation, under zero; never positive, none above.
+func (s *Series) band(sc *Score, scale, down, up float64) {
+	du, dd := s.edges()
+	sc.Lower, sc.Upper = s.within(sc.Expected-down-dd*scale), s.within(sc.Expected+up+du*scale)
+	sc.Expected = s.within(sc.Expected)
+}
+
+// edges are the distances of the band's ends, in spreads.
+func (s *Series) edges() (up, down float64) {
+	p := &s.rates.Params
+	u := s.pool.At(s.budget(), p)
+	z := func(i int) float64 {
+		return math.Exp(min(float64(s.usual[i]), s.cell[i].Statistic(u+p.Cost[seasonRows[i].Family])))
+	}
+	return z(0), z(1)
+}
+
+// settle looks up what is usual anew, once a block.
+func (s *Series) settle(p *params) {
+	for i := range s.usual {
+		s.usual[i] = float32(s.cell[i].Usual(&seasonRows[i], p))
+	}
+}
+
+// within keeps a number on the side of zero on which all values of the series have been.
+func (s *Series) within(x float64) float64 {
+	if s.core.Signs&negative == 0 {
+		x = max(x, 0)
+	}
+	if s.core.Signs&positive == 0 {
+		x = min(x, 0)
+	}
+	return x
+}
