@@ -136,7 +136,7 @@ const pages = {
   incident: `/incidents/${made.incidents.usual}`, "incident-hostile": `/incidents/${made.incidents.hostile}`,
   "incident-storm": `/incidents/${made.incidents.storm}`, "incident-vague": `/incidents/${made.incidents.vague}`,
   "incident-resolved": `/incidents/${made.incidents.resolved}`, series: "/series", "series-anomalous": "/series?anomalous=1",
-  "series-one": link(series.data[0]), "series-hostile": link(series.data[2]), topology: "/topology", status: "/status", missing: "/incidents/none",
+  "series-one": link(series.data[0]), "series-hostile": link(series.data[2]), "fresh-incidents": `${made.fresh}/`, "fresh-series": `${made.fresh}/series`, "fresh-topology": `${made.fresh}/topology`, "fresh-status": `${made.fresh}/status`, topology: "/topology", status: "/status", missing: "/incidents/none",
 };
 const only = process.env.ONLY;
 const looks = [];

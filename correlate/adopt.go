@@ -51,7 +51,7 @@ func (e *Engine) Adopt(now time.Time, told []Incident) {
 func adopted(i Incident) *tracked {
 	t := &tracked{
 		id: i.ID, firstSeen: i.Opened, opened: i.Opened, state: i.State, revision: i.Revision, revised: i.Opened, ended: i.End,
-		merged: i.Merged, splitFrom: i.SplitFrom, into: i.MergedInto, render: &i, stale: true,
+		merged: i.Merged, splitFrom: i.SplitFrom, into: i.MergedInto, render: &i, stale: true, posts: i.Posts,
 	}
 	if len(i.Causes) > 0 {
 		t.cause = i.Causes[0].Entity.Kind + " " + i.Causes[0].Entity.Name

@@ -45,6 +45,8 @@ type Incident struct {
 	// RuledOut are entities that look guilty at first sight, and what speaks against them.
 	RuledOut []cause.RuledOut `json:"ruled_out,omitempty"`
 	Timeline []Entry          `json:"timeline,omitempty"`
+	// Posts are the times at which people were told of it.
+	Posts []Post `json:"posts,omitempty"`
 
 	RunbookURL string `json:"runbook_url,omitempty"`
 	Action     string `json:"action,omitempty"`

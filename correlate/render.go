@@ -45,7 +45,7 @@ func (v *view) incident() *Incident {
 	slices.SortFunc(v.g.items, compareStarts)
 	i := &Incident{
 		ID: t.id, State: t.state, Opened: t.opened, End: t.ended, Revision: t.revision,
-		Merged: slices.Clone(t.merged), SplitFrom: t.splitFrom, MergedInto: t.into,
+		Merged: slices.Clone(t.merged), SplitFrom: t.splitFrom, MergedInto: t.into, Posts: slices.Clone(t.posts),
 		FirstAlert: v.g.items[0].start,
 		Start:      fromSeconds(slices.MinFunc(v.g.items, compareItems).onset),
 	}

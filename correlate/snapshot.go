@@ -36,6 +36,7 @@ type savedIncident struct {
 	SplitFrom string      `json:"split_from,omitempty"`
 	Into      string      `json:"into,omitempty"`
 	Members   []savedItem `json:"members"`
+	Posts     []Post      `json:"posts,omitempty"`
 }
 
 type savedItem struct {
@@ -61,7 +62,7 @@ func (e *Engine) Snapshot() ([]byte, error) {
 		slices.SortFunc(m, func(a, b savedItem) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Start, b.Start)) })
 		s.Incidents = append(s.Incidents, savedIncident{
 			ID: t.id, FirstSeen: t.firstSeen, Opened: t.opened, State: t.state, Revision: t.revision, Revised: t.revised,
-			Cause: t.cause, Told: t.told, ToldAt: t.toldAt, Ended: t.ended, Merged: t.merged, SplitFrom: t.splitFrom, Into: t.into, Members: m,
+			Cause: t.cause, Told: t.told, ToldAt: t.toldAt, Ended: t.ended, Merged: t.merged, SplitFrom: t.splitFrom, Into: t.into, Members: m, Posts: t.posts,
 		})
 	}
 	out, err := json.Marshal(s)
@@ -102,7 +103,7 @@ func (e *Engine) Restore(data []byte) error {
 	for _, i := range s.Incidents {
 		e.tracked[i.ID] = &tracked{
 			id: i.ID, firstSeen: i.FirstSeen, opened: i.Opened, state: i.State, revision: i.Revision, revised: i.Revised,
-			cause: i.Cause, told: i.Told, toldAt: i.ToldAt, ended: i.Ended, merged: i.Merged, splitFrom: i.SplitFrom, into: i.Into, stale: true,
+			cause: i.Cause, told: i.Told, toldAt: i.ToldAt, ended: i.Ended, merged: i.Merged, splitFrom: i.SplitFrom, into: i.Into, stale: true, posts: i.Posts,
 		}
 		for _, m := range i.Members {
 			e.owners[itemKey{m.ID, m.Start}] = i.ID

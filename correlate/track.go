@@ -55,6 +55,7 @@ type tracked struct {
 	gist    uint64 // what is worth telling
 	stale   bool
 	render  *Incident
+	posts   []Post
 }
 
 // regroup explains all stretches and hands the groups to the tracked incidents.
@@ -341,7 +342,9 @@ func (e *Engine) advance(now time.Time) []Event {
 	var events []Event
 	for _, t := range e.inOrder() {
 		if typ := e.advanceOne(t, now); typ != "" {
-			events = append(events, Event{typ, *e.renderOf(t)})
+			i := e.renderOf(t)
+			t.noted(i, now, typ)
+			events = append(events, Event{typ, *i})
 		}
 	}
 	slices.SortStableFunc(events, func(a, b Event) int {

@@ -1,6 +1,7 @@
 // Command serve runs Tidemark's real pages on made-up incidents, so that a browser can look at them
-// without a Prometheus: once at the root and once behind a route prefix. It prints what a test needs
-// to know as one line of JSON and serves until it is killed or its standard input ends.
+// without a Prometheus: once at the root and once behind a route prefix, and besides as they are right after
+// the start and on a calm day. It prints what a test needs to know as one line of JSON and serves until it is
+// killed or its standard input ends.
 package main
 
 import (
@@ -17,8 +18,13 @@ import (
 	"github.com/tidemark/tidemark/internal/web"
 )
 
-// prefix is where the pages are served a second time.
-const prefix = "/ops/tidemark"
+// prefix is where the pages are served a second time, fresh those of a new Tidemark, calm those without text
+// that means harm.
+const (
+	prefix = "/ops/tidemark"
+	fresh  = "/fresh"
+	calm   = "/calm"
+)
 
 // token may approve; it guards nothing but made-up incidents.
 const token = "night-shift-token"
@@ -40,7 +46,9 @@ func run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	base := "http://" + l.Addr().String()
-	handler, err := pages(newWorld(time.Now().UTC().Truncate(time.Second)), base)
+	now := time.Now().UTC().Truncate(time.Second)
+	full := newWorld(now)
+	handler, err := pages(map[string]*world{"": full, prefix: full, fresh: freshWorld(now), calm: calmWorld(now)}, base)
 	if err != nil {
 		return err
 	}
@@ -48,7 +56,7 @@ func run(in io.Reader, out io.Writer) error {
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	if err := json.NewEncoder(out).Encode(map[string]any{
-		"url": base, "prefix": prefix, "token": token,
+		"url": base, "prefix": prefix, "fresh": fresh, "calm": calm, "token": token,
 		"incidents": map[string]string{"usual": usualID, "hostile": hostileID, "storm": stormID, "vague": vagueID, "resolved": resolvedID},
 	}); err != nil {
 		return err
@@ -66,14 +74,14 @@ func run(in io.Reader, out io.Writer) error {
 	}
 }
 
-// pages are the real pages over the world, at the root and below the prefix.
-func pages(w *world, base string) (http.Handler, error) {
+// pages are the real pages over worlds, each below its prefix.
+func pages(worlds map[string]*world, base string) (http.Handler, error) {
 	table, err := access.New([]access.Rule{{Name: "night shift", Token: token, Role: access.Approve}}, nil)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	for _, p := range []string{"", prefix} {
+	for p, w := range worlds {
 		ui, err := web.New(web.Options{
 			Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Data: w, Access: func() *access.Table { return table },
 			ExternalURL: base + p, Prefix: p, Now: time.Now,

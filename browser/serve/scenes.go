@@ -103,6 +103,10 @@ func usual(now time.Time) correlate.Incident {
 	for _, a := range inc.Anomalies {
 		inc.Timeline = append(inc.Timeline, correlate.Entry{Time: a.Since, Kind: "anomaly", Text: a.Text})
 	}
+	inc.Posts = []correlate.Post{
+		{Time: at(4.2), Type: correlate.EventOpened, Revision: 1, Cause: "payments", Confidence: 0.41},
+		{Time: at(6.3), Type: correlate.EventRevised, Revision: 2, Cause: "payments-db disk", Confidence: 0.82},
+	}
 	for _, m := range inc.Alerts {
 		inc.Timeline = append(inc.Timeline, correlate.Entry{Time: m.StartsAt, Kind: "alert", Text: string(m.Labels["alertname"]) + " on " + m.Entity.Name})
 	}
@@ -144,7 +148,9 @@ func hostileIncident(now time.Time) correlate.Incident {
 // vague is an incident without a clear cause.
 func vague(now time.Time) correlate.Incident {
 	inc := usual(now)
-	inc.ID, inc.Title, inc.NoClearCause, inc.Severity = vagueID, "16 alerts on search, mail and reports", true, "warning"
+	inc.ID, inc.Title, inc.NoClearCause, inc.Severity = vagueID, "24 alerts on checkout, payments and web", true, "warning"
+	inc.Posts = inc.Posts[:1]
+	inc.Posts[0].Cause = ""
 	inc.Causes[0].Confidence, inc.Causes[1].Confidence, inc.Causes[2].Confidence = 0.31, 0.28, 0.22
 	inc.Changes, inc.Anomalies, inc.Path, inc.Action, inc.RunbookURL = nil, nil, nil, "", ""
 	return inc
@@ -156,6 +162,7 @@ func resolved(now time.Time) correlate.Incident {
 	for i := range inc.Alerts {
 		inc.Alerts[i].Status, inc.Alerts[i].EndsAt = correlate.StateResolved, inc.End
 	}
+	inc.Posts = append(inc.Posts, correlate.Post{Time: inc.End, Type: correlate.EventResolved, Revision: 2, Cause: "payments-db disk", Confidence: 0.93})
 	return inc
 }
 
@@ -173,14 +180,14 @@ func past(now time.Time, i int) correlate.Incident {
 }
 
 // watched are series with bands: two that the usual incident names, one that means harm, and others.
-func watched(now time.Time) []web.SeriesDetail {
+func watched(now time.Time, many int) []web.SeriesDetail {
 	out := []web.SeriesDetail{
 		drawn(now, "disk_io_time", model.LabelSet{"service": "payments-db", "device": "sda"}.String(), 0.21, 0.98, 23),
 		drawn(now, "http_errors", model.LabelSet{"service": "checkout"}.String(), 0.4, 31, 18),
 		drawn(now, "hostile", model.LabelSet{"path": model.LabelValue(hostile)}.String(), 10, 90, 20),
 	}
 	out[2].Expr, out[2].Explanation, out[2].Season = hostile, hostile, hostile
-	for i := range 300 {
+	for i := range many {
 		out = append(out, drawn(now, "http_latency", model.LabelSet{"service": model.LabelValue(fmt.Sprintf("service-%03d", i)), "quantile": "0.99"}.String(), 0.12, 0.12, 0))
 	}
 	return out
@@ -190,7 +197,7 @@ func watched(now time.Time) []web.SeriesDetail {
 func drawn(now time.Time, watch, labels string, level, high float64, minutes int) web.SeriesDetail {
 	const step = 2 * time.Minute
 	d := web.SeriesDetail{
-		Expr: watch + labels, Season: "A day, of which working hours are the higher part.",
+		Expr: watch + labels, Season: "daily by working day and day off",
 		Explanation: fmt.Sprintf("The value left its band: expected %.3g at this hour.", level),
 	}
 	for t := now.Add(-24 * time.Hour); !t.After(now); t = t.Add(step) {
@@ -245,11 +252,11 @@ func shop(now time.Time) []web.Edge {
 	edges := make([]web.Edge, 0, len(calls)+2)
 	for i, c := range calls {
 		edges = append(edges, web.Edge{
-			From: c[0], To: c[1], Kind: "call", Source: []string{"service_graph", "istio", "configuration"}[i%3], Confidence: 1 - float64(i%5)/10,
+			From: c[0], To: c[1], Kind: "call", Source: []string{"servicegraph", "istio", "static"}[i%3], Confidence: 1 - float64(i%5)/10,
 			FirstSeen: now.Add(-200 * time.Hour), LastSeen: now.Add(-time.Minute),
 		})
 	}
 	return append(edges,
-		web.Edge{From: "payments-db", To: "node-17", Kind: "runs_on", Source: "kube", Confidence: 1, LastSeen: now},
+		web.Edge{From: "payments-db", To: "node-17", Kind: "host", Source: "kubernetes", Confidence: 1, LastSeen: now},
 		web.Edge{From: "web", To: hostile, Kind: "call", Source: hostile, Confidence: 0.5, LastSeen: now})
 }

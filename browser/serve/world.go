@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type world struct {
 	incidents []correlate.Incident
 	series    []web.SeriesDetail
 	edges     []web.Edge
+	status    web.Status
 
 	mu        sync.Mutex
 	proposals map[string][]web.Proposal
@@ -32,11 +34,34 @@ func newWorld(now time.Time) *world {
 	for i := len(w.incidents); i < manyIncidents; i++ {
 		w.incidents = append(w.incidents, past(now, i))
 	}
-	w.series = watched(now)
-	for _, inc := range w.incidents[:4] {
-		w.proposals[inc.ID] = proposals(inc.ID)
+	w.series = watched(now, 300)
+	for i := range 4 {
+		w.proposals[w.incidents[i].ID] = proposals(&w.incidents[i])
 	}
+	w.proposals[resolvedID] = carriedOut(&w.incidents[4])
+	w.status = ill(now)
 	return w
+}
+
+// calmWorld has nothing that means harm: the pictures of the documents are made of it.
+func calmWorld(now time.Time) *world {
+	w := &world{now: now, edges: shop(now), proposals: map[string][]web.Proposal{}, status: well(now)}
+	w.edges = w.edges[:len(w.edges)-1] // The last one means harm.
+	w.incidents = []correlate.Incident{usual(now), resolved(now)}
+	for i := 2; i < 12; i++ {
+		w.incidents = append(w.incidents, past(now, i))
+	}
+	w.series = slices.Delete(watched(now, 9), 2, 3) // The third means harm.
+	w.proposals[usualID] = proposals(&w.incidents[0])
+	w.proposals[resolvedID] = carriedOut(&w.incidents[1])
+	return w
+}
+
+// freshWorld is a Tidemark that was started a moment ago: nothing fires, nothing is learned.
+func freshWorld(now time.Time) *world {
+	st := well(now)
+	st.Ready, st.Since, st.Series, st.Progress, st.Watches = false, now.Add(-8*time.Second), 0, 0, nil
+	return &world{now: now, proposals: map[string][]web.Proposal{}, status: st}
 }
 
 func (w *world) Incidents() []correlate.Incident {
@@ -52,21 +77,32 @@ func (w *world) Incident(id string) (correlate.Incident, bool) {
 	return correlate.Incident{}, false
 }
 
-func proposals(incident string) []web.Proposal {
+func proposals(inc *correlate.Incident) []web.Proposal {
 	text := "Moves the primary's role to the standby. One database, about 20 s without writes."
-	if incident == hostileID {
+	if inc.ID == hostileID {
 		text = hostile
 	}
+	steps := []web.Step{{Time: inc.FirstAlert.Add(12 * time.Second), Text: "suggested"}}
 	return []web.Proposal{
 		{
-			ID: incident + "-p1", Runbook: "fail over the database", Description: text, Mode: "approve", State: "suggested",
-			Detail: "matches the cause payments-db disk; limits: 1 an hour, 1 entity at a time", CanApprove: true,
+			ID: inc.ID + "-p1", Runbook: "db-failover", Description: text, Mode: "approve", State: "suggested",
+			Detail: "matches the cause payments-db disk; limits: 1 an hour, 1 entity at a time", CanApprove: true, Steps: steps,
 		},
 		{
-			ID: incident + "-p2", Runbook: "expand the volume", Description: "Adds 20 % to the volume claim.", Mode: "suggest", State: "suggested",
-			Detail: "suggest only: a person does it",
+			ID: inc.ID + "-p2", Runbook: "expand-volume", Description: "Adds 20 % to the volume claim.", Mode: "suggest", State: "suggested",
+			Detail: "suggest only: a person does it", Steps: steps,
 		},
 	}
+}
+
+// carriedOut is a runbook that was approved, called and verified.
+func carriedOut(inc *correlate.Incident) []web.Proposal {
+	p := proposals(inc)[0]
+	at := func(min float64) time.Time { return inc.FirstAlert.Add(time.Duration(min * float64(time.Minute))) }
+	p.CanApprove, p.State, p.Detail = false, "verified", "all 2 anomalous series are back inside their bands"
+	p.Steps = append(p.Steps, web.Step{Time: at(9), Text: "approved by night shift"}, web.Step{Time: at(9.1), Text: "called"},
+		web.Step{Time: at(9.2), Text: "answered 200, attempt 1"}, web.Step{Time: at(18), Text: "verified: " + p.Detail})
+	return []web.Proposal{p}
 }
 
 func (w *world) Proposals(incident string) []web.Proposal {
@@ -121,16 +157,31 @@ func (w *world) SeriesDetail(watch, labels string) (web.SeriesDetail, bool) {
 
 func (w *world) Topology() []web.Edge { return w.edges }
 
-func (w *world) Status() web.Status {
+func (w *world) Status() web.Status { return w.status }
+
+func well(now time.Time) web.Status {
 	return web.Status{
-		Healthy: true, Ready: true, Since: w.now.Add(-76 * time.Hour), Version: "made-up", Series: 12_480, Progress: 0.83,
+		Healthy: true, Ready: true, Since: now.Add(-76 * time.Hour), Series: 432, Progress: 1,
+		Watches: []web.WatchStatus{
+			{Name: "http_errors", Expr: `sum by (service) (rate(http_requests_total{code=~"5.."}[5m]))`, Origin: "rules", Series: 20, Learned: 1},
+			{Name: "disk_io_time", Expr: `rate(node_disk_io_time_seconds_total[5m])`, Origin: "preset node", Series: 412, Learned: 1},
+		},
+		Stages: []web.StageStatus{{Name: "score", Lag: "4 s", Limit: "2 min"}, {Name: "correlate", Lag: "1 s", Limit: "1 min"}, {Name: "store", Lag: "12 s", Limit: "1 min"}},
+		Config: "prometheus:\n  url: http://localhost:9090\nalertmanagers:\n  - url: http://localhost:9093\n", ConfigLoaded: now.Add(-5 * time.Hour),
+	}
+}
+
+// ill is a Tidemark in the middle of learning, with a broken watch and text that means harm.
+func ill(now time.Time) web.Status {
+	return web.Status{
+		Healthy: true, Since: now.Add(-76 * time.Hour), Version: "made-up", Series: 12_480, Progress: 0.83,
 		Watches: []web.WatchStatus{
 			{Name: "http_errors", Expr: `sum by (service) (rate(http_requests_total{code=~"5.."}[5m]))`, Origin: "configuration", Series: 20, Learned: 1},
 			{Name: "disk_io_time", Expr: `rate(node_disk_io_time_seconds_total[5m])`, Origin: "preset node", Series: 412, Learned: 0.83},
 			{Name: "broken", Expr: hostile, Origin: hostile, Error: "execution: found duplicate series for the match group " + hostile},
 		},
-		Stages: []web.StageStatus{{Name: "score", Lag: "4s", Limit: "2m0s"}, {Name: "correlate", Lag: "1s", Limit: "1m0s"}, {Name: "store", Lag: "12s", Limit: "1m0s", Error: hostile}},
-		Config: "prometheus:\n  url: http://localhost:9090\n  # " + hostile + "\nalertmanagers:\n  - url: http://localhost:9093\n", ConfigLoaded: w.now.Add(-5 * time.Hour),
+		Stages: []web.StageStatus{{Name: "score", Lag: "4 s", Limit: "2 min"}, {Name: "correlate", Lag: "1 s", Limit: "1 min"}, {Name: "store", Lag: "12 s", Limit: "1 min", Error: hostile}},
+		Config: "prometheus:\n  url: http://localhost:9090\n  # " + hostile + "\nalertmanagers:\n  - url: http://localhost:9093\n", ConfigLoaded: now.Add(-5 * time.Hour),
 		ConfigError: "tidemark.yml: line 14: field watchs not found " + hostile,
 	}
 }
@@ -154,7 +205,7 @@ func (w *world) Similar(id string) []web.Similar {
 		return []web.Similar{{ID: resolvedID, Title: hostile, Start: w.now.Add(-30 * time.Hour), Score: 0.9, Confirmed: hostile, Fixed: hostile}}
 	}
 	return []web.Similar{
-		{ID: resolvedID, Title: "database degradation affecting checkout and payments", Start: w.now.Add(-30 * time.Hour), Score: 0.91, Confirmed: "payments-db disk", Fixed: "fail over the database"},
+		{ID: resolvedID, Title: "database degradation affecting checkout and payments", Start: w.now.Add(-30 * time.Hour), Score: 0.91, Confirmed: "payments-db disk", Fixed: "db-failover"},
 		{ID: "past-00007", Title: "checkout errors", Start: w.now.Add(-200 * time.Hour), Score: 0.62},
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,9 +38,28 @@ func (p *pages) Proposals(incident string) []web.Proposal {
 		}
 		out = append(out, web.Proposal{
 			ID: pr.ID, Runbook: pr.Runbook, Description: p.describe(pr.Runbook), Mode: string(pr.Mode), State: string(pr.State), Detail: detail,
+			Steps:      stepsOf(&pr),
 			CanApprove: pr.Mode == runbook.ModeApprove && (pr.State == runbook.StateSuggested || pr.State == runbook.StateUnknown) && pr.Problem == "",
 		})
 	}
+	return out
+}
+
+// stepsOf are the times at which a proposal became what it is.
+func stepsOf(p *runbook.Proposal) []web.Step {
+	var out []web.Step
+	add := func(at time.Time, text string) {
+		if !at.IsZero() {
+			out = append(out, web.Step{Time: at, Text: text})
+		}
+	}
+	add(p.SuggestedAt, "suggested")
+	add(p.ApprovedAt, "approved by "+p.ApprovedBy)
+	add(p.FirstCallAt, "called")
+	if p.Attempts > 1 || !p.CalledAt.Equal(p.FirstCallAt) {
+		add(p.CalledAt, fmt.Sprintf("answered %d, attempt %d", p.Status, p.Attempts))
+	}
+	add(p.EndedAt, strings.TrimSuffix(string(p.State)+": "+p.Reason, ": "))
 	return out
 }
 
@@ -140,7 +160,7 @@ func (p *pages) Status() web.Status {
 		st.ConfigError = *msg
 	}
 	for _, s := range a.stages.status() {
-		st.Stages = append(st.Stages, web.StageStatus{Name: s.Name, Lag: s.Lag.Round(time.Second).String(), Limit: s.Limit.String(), Error: s.Error})
+		st.Stages = append(st.Stages, web.StageStatus{Name: s.Name, Lag: web.Duration(s.Lag), Limit: web.Duration(s.Limit), Error: s.Error})
 	}
 	return st
 }

@@ -58,6 +58,7 @@ func (u *UI) apiIncident(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "not_found", "there is no incident "+strconv.Quote(r.PathValue("id")))
 		return
 	}
+	inc.Timeline = course(&inc, u.Data.Proposals(inc.ID))
 	reply(w, inc)
 }
 

@@ -36,7 +36,8 @@ type incidentRow struct {
 
 type incidentList struct {
 	Firing, Resolved, Alerts, Total, More int
-	Query, State, Self                    string
+	Query, State, Self, Webhook           string
+	Learned                               int // Percent of the history.
 	States                                []string
 	Rows                                  []incidentRow
 }
@@ -45,6 +46,10 @@ func (u *UI) incidents(w http.ResponseWriter, r *http.Request) {
 	list := incidentList{
 		Query: r.FormValue("q"), State: cmp.Or(r.FormValue("state"), "all"),
 		States: []string{"all", correlate.StateFiring, correlate.StateResolved}, Self: u.Prefix + r.URL.RequestURI(),
+		Webhook: strings.TrimSuffix(u.ExternalURL, "/") + "/api/v1/alerts/webhook", Learned: 100,
+	}
+	if st := u.Data.Status(); !st.Ready {
+		list.Learned = st.ProgressPercent()
 	}
 	for _, inc := range u.Data.Incidents() {
 		list.Total++
@@ -157,8 +162,8 @@ type chartView struct {
 }
 
 type eventView struct {
-	Time time.Time
-	Text string
+	Time       time.Time
+	Kind, Text string
 }
 
 type incidentView struct {
@@ -198,11 +203,12 @@ func (u *UI) incident(w http.ResponseWriter, r *http.Request) {
 
 // view gathers all that the incident's page shows.
 func (u *UI) view(inc *correlate.Incident) incidentView {
+	proposals := u.Data.Proposals(inc.ID)
 	v := incidentView{
 		incidentRow: rowOf(inc), AlertCount: len(inc.Alerts), Shared: pairs(inc.Shared),
 		Action: inc.Action, RunbookURL: safeURL(inc.RunbookURL), Affected: inc.Affected,
-		Proposals: u.Data.Proposals(inc.ID), Similar: u.Data.Similar(inc.ID), Confirmed: u.Data.Confirmed(inc.ID), Link: u.incidentURL(inc.ID),
-		Timeline: timeline(inc, u.Now()), Groups: groups(inc), Events: events(inc),
+		Proposals: proposals, Similar: u.Data.Similar(inc.ID), Confirmed: u.Data.Confirmed(inc.ID), Link: u.incidentURL(inc.ID),
+		Timeline: timeline(inc, proposals, u.Now()), Groups: groups(inc), Events: events(inc, proposals),
 	}
 	if inc.Revision > 1 {
 		v.Revision = inc.Revision
@@ -246,8 +252,11 @@ func (u *UI) charts(inc *correlate.Incident) []chartView {
 		if !ok {
 			continue
 		}
-		from := inc.Start.Add(-time.Hour).UnixMilli()
-		points := slices.DeleteFunc(slices.Clone(d.Points), func(p Point) bool { return p.Time < from })
+		from, to := inc.Start.Add(-time.Hour).UnixMilli(), end.Add(time.Hour).UnixMilli()
+		points := slices.DeleteFunc(slices.Clone(d.Points), func(p Point) bool { return p.Time < from || p.Time > to })
+		if len(points) == 0 {
+			continue // An incident of long ago: its samples are in Prometheus, no more in memory.
+		}
 		out = append(out, chartView{
 			Title: a.Watch + " " + d.Labels, Text: a.Text, Link: seriesLink(a.Watch, block),
 			Chart: BandChart(a.Watch+" with its learned band; the incident is shaded", points, Span{inc.Start.UnixMilli(), end.UnixMilli()}),
@@ -327,10 +336,11 @@ func without(ls model.LabelSet, sets ...model.LabelSet) model.LabelSet {
 	return out
 }
 
-func events(inc *correlate.Incident) []eventView {
-	out := make([]eventView, 0, min(len(inc.Timeline), maxEvents))
-	for _, e := range inc.Timeline[:min(len(inc.Timeline), maxEvents)] {
-		out = append(out, eventView{e.Time, e.Text})
+func events(inc *correlate.Incident, proposals []Proposal) []eventView {
+	all := course(inc, proposals)
+	out := make([]eventView, 0, min(len(all), maxEvents))
+	for _, e := range all[:min(len(all), maxEvents)] {
+		out = append(out, eventView{e.Time, e.Kind, e.Text})
 	}
 	return out
 }

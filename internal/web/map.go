@@ -69,7 +69,7 @@ func after(d time.Duration) string {
 	if d < time.Second {
 		return "first"
 	}
-	return "+" + strings.TrimSuffix(duration(d), " 0 min")
+	return "+" + strings.TrimSuffix(Duration(d), " 0 min")
 }
 
 // mapped chooses the entities of the map: the cause, the path, then what began first.
@@ -196,5 +196,31 @@ func layout(edges []Edge) (layers [][]string, pos map[string][2]int) {
 		pos[n] = [2]int{depth[n], len(layers[depth[n]])}
 		layers[depth[n]] = append(layers[depth[n]], n)
 	}
+	uncross(layers, pos, calls)
 	return layers, pos
+}
+
+// uncross orders every layer by the mean place of the neighbours, to and fro: the barycentre method of
+// Sugiyama, Tagawa and Toda (1981), which leaves few edges crossed.
+func uncross(layers [][]string, pos map[string][2]int, calls []Edge) {
+	neighbours := map[string][]string{}
+	for _, e := range calls {
+		neighbours[e.From], neighbours[e.To] = append(neighbours[e.From], e.To), append(neighbours[e.To], e.From)
+	}
+	// Places are shares of the layer's height, so that short and long layers compare.
+	place := func(n string) float64 { return (float64(pos[n][1]) + 0.5) / float64(len(layers[pos[n][0]])) }
+	for range 4 {
+		for _, layer := range layers {
+			mean := map[string]float64{}
+			for _, n := range layer {
+				for _, m := range neighbours[n] {
+					mean[n] += place(m) / float64(len(neighbours[n]))
+				}
+			}
+			slices.SortStableFunc(layer, func(a, b string) int { return cmp.Compare(mean[a], mean[b]) })
+			for i, n := range layer {
+				pos[n] = [2]int{pos[n][0], i}
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
@@ -77,7 +78,7 @@ func profileChart(values []float64) template.HTML {
 		hi = lo + 1
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg role="img" viewBox="0 0 %g 120" aria-label="Expected value over the season"><path fill="none" stroke="var(--accent)" stroke-width="2" d="`, chartWidth)
+	fmt.Fprintf(&b, `<svg role="img" viewBox="0 0 %g 126" aria-label="Expected value over the season"><path fill="none" stroke="var(--accent)" stroke-width="2" d="`, chartWidth)
 	for i, v := range values {
 		pen := "L"
 		if i == 0 {
@@ -85,7 +86,12 @@ func profileChart(values []float64) template.HTML {
 		}
 		fmt.Fprintf(&b, "%s%.1f %.1f", pen, marginLeft+(chartWidth-marginLeft-marginRight)*float64(i)/float64(len(values)-1), 10+90*(1-(v-lo)/(hi-lo)))
 	}
-	fmt.Fprintf(&b, `"/><text x="%g" y="14" text-anchor="end">%s</text><text x="%g" y="104" text-anchor="end">%s</text></svg>`, marginLeft-6, axisNumber(hi), marginLeft-6, axisNumber(lo))
+	b.WriteString(`"/>`)
+	for h := 0; h <= 24; h += 6 {
+		anchor := map[int]string{0: "start", 24: "end"}[h]
+		fmt.Fprintf(&b, `<text x="%.1f" y="122" text-anchor="%s">%02d:00</text>`, marginLeft+(chartWidth-marginLeft-marginRight)*float64(h)/24, cmp.Or(anchor, "middle"), h)
+	}
+	fmt.Fprintf(&b, `<text x="%g" y="14" text-anchor="end">%s</text><text x="%g" y="104" text-anchor="end">%s</text></svg>`, marginLeft-6, axisNumber(hi), marginLeft-6, axisNumber(lo))
 	return template.HTML(b.String()) //nolint:gosec // Built of numbers.
 }
 

@@ -1,6 +1,9 @@
 package web
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Proposal is a runbook suggested for an incident.
 type Proposal struct {
@@ -11,6 +14,14 @@ type Proposal struct {
 	State       string `json:"state"`
 	Detail      string `json:"detail,omitempty"`
 	CanApprove  bool   `json:"can_approve"`
+	// Steps are what was done about it, in order.
+	Steps []Step `json:"steps,omitempty"`
+}
+
+// Step is one thing that was done, such as an approval or a call.
+type Step struct {
+	Time time.Time `json:"time"`
+	Text string    `json:"text"`
 }
 
 // SeriesFilter selects watched series.
@@ -135,6 +146,11 @@ type Status struct {
 
 // ProgressPercent is the learned share in whole percent.
 func (s Status) ProgressPercent() int { return int(100 * s.Progress) }
+
+// Troubled says whether any watch has trouble.
+func (s Status) Troubled() bool {
+	return slices.ContainsFunc(s.Watches, func(w WatchStatus) bool { return w.Error != "" })
+}
 
 // WatchStatus is how one watch does.
 type WatchStatus struct {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -143,7 +144,7 @@ var nav = []navItem{{"Incidents", "/"}, {"Series", "/series"}, {"Topology", "/to
 // clean 500.
 func (u *UI) render(w http.ResponseWriter, r *http.Request, code int, name, path, title string, data any) {
 	var buf bytes.Buffer
-	err := u.pages[name].ExecuteTemplate(&buf, "layout", page{Title: title, Page: path, Prefix: u.Prefix, Version: version.Version, Nav: nav, Charts: name == "series", Live: name == "incidents", Data: data})
+	err := u.pages[name].ExecuteTemplate(&buf, "layout", page{Title: title, Page: path, Prefix: u.Prefix, Version: version.Version, Nav: nav, Charts: name == "series", Live: name == "incidents" || name == "status", Data: data})
 	if err != nil {
 		u.Logger.Error("Rendering a page failed", "page", name, "err", err)
 		http.Error(w, "rendering the page failed; the log says why", http.StatusInternalServerError)
@@ -178,6 +179,7 @@ func (u *UI) funcs() template.FuncMap {
 			}
 			return Number(*v)
 		},
+		"count":   count,
 		"percent": func(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) },
 		"clock": func(t time.Time) string {
 			if t.IsZero() {
@@ -185,11 +187,13 @@ func (u *UI) funcs() template.FuncMap {
 			}
 			return t.UTC().Format("2006-01-02 15:04:05")
 		},
+		"minute": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
+		"span":   u.lasted,
 		"lasted": func(start, end time.Time) string {
 			if end.IsZero() {
-				return "for " + duration(u.Now().Sub(start)) + " so far"
+				return "for " + u.lasted(start, end) + " so far"
 			}
-			return "for " + duration(end.Sub(start))
+			return "for " + u.lasted(start, end)
 		},
 		"time":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
 		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
@@ -200,16 +204,36 @@ func (u *UI) funcs() template.FuncMap {
 	}
 }
 
+// lasted is how long something went on; without an end, how long until now.
+func (u *UI) lasted(start, end time.Time) string {
+	if end.IsZero() {
+		end = u.Now()
+	}
+	return Duration(end.Sub(start))
+}
+
 // plural writes a number with its noun.
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return count(n) + " " + many
 }
 
-// duration writes d as people say it: two units at most.
-func duration(d time.Duration) string {
+// count writes a number with its digits in groups of three (ISO 80000-1), from five digits on.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	if len(s) < 5 || n < 0 {
+		return s
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "\u202f" + s[i:]
+	}
+	return s
+}
+
+// Duration writes d as people say it: two units at most.
+func Duration(d time.Duration) string {
 	d = max(d, 0).Round(time.Second)
 	switch {
 	case d < time.Minute:

@@ -30,6 +30,7 @@ type fake struct {
 	incidents []correlate.Incident
 	details   map[string]web.SeriesDetail
 	edges     []web.Edge
+	proposals []web.Proposal
 	verdicts  []string
 	feedback  []string
 }
@@ -48,6 +49,9 @@ func (f *fake) Incident(id string) (correlate.Incident, bool) {
 }
 
 func (f *fake) Proposals(string) []web.Proposal {
+	if f.proposals != nil {
+		return f.proposals
+	}
 	return []web.Proposal{{ID: "p1", Runbook: "failover", Description: "Fail over.", Mode: "approve", State: "suggested", CanApprove: true}}
 }
 
@@ -67,7 +71,7 @@ func (f *fake) SeriesDetail(watch, labels string) (web.SeriesDetail, bool) {
 func (f *fake) Topology() []web.Edge { return f.edges }
 
 func (f *fake) Status() web.Status {
-	return web.Status{Healthy: true, Since: now, Series: 2, Progress: 0.5, Config: "prometheus: {}", Watches: []web.WatchStatus{{Name: "w", Expr: "up"}}}
+	return web.Status{Healthy: true, Ready: true, Since: now, Series: 2, Progress: 0.5, Config: "prometheus: {}", Watches: []web.WatchStatus{{Name: "w", Expr: "up"}}}
 }
 
 func (f *fake) Feedback(id, by string, right bool, what string) error {

@@ -19,11 +19,14 @@
       cols[3].push(p.expected);
       cols[4].push(p.value);
     }
+    const last = cols[0].length - 1;
     const opts = {
       width: box.clientWidth,
       height: 280,
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "UTC"),
       cursor: { drag: { x: true, y: false } },
+      // Where no cursor is, the legend reads the last sample.
+      hooks: { setLegend: [(u) => u.cursor.idx == null && u.legend.idx !== last && u.setLegend({ idx: last }, false)], ready: [(u) => u.setLegend({ idx: last }, false)] },
       axes: [
         { stroke: css("--fg"), grid: { stroke: css("--line"), width: 1 }, values: (_, ticks) => ticks.map(clock) },
         { stroke: css("--fg"), grid: { stroke: css("--line"), width: 1 }, size: 70 },
