@@ -10,8 +10,8 @@ import (
 // nothing: what gaps are usual is learned when the series returns. A series that is usually absent
 // at this time of day (a cron job's) scores 0.
 func (s *Series) Absent(t int64) Score {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock()
+	defer s.unlock()
 	s.last = s.absent(t)
 	return s.last
 }
@@ -24,6 +24,7 @@ func (s *Series) absent(t int64) Score {
 		return sc
 	}
 	sc.State = s.age(t)
+	s.page()
 	if share, days := s.model.Presence(t); days >= 3 && share < 0.5 {
 		return sc
 	}
@@ -46,6 +47,7 @@ func (s *Series) absent(t int64) Score {
 // the times of day at which the series is usually absent do not count.
 func (s *Series) gapStat(t int64) float64 {
 	c := &s.core
+	s.page()
 	stride := max(c.Step, dayMs/int64(s.model.Slots()))
 	missed := 0.0
 	for x, n := c.Last+c.Step, 0; x <= t && n < 1000; x, n = x+stride, n+1 {

@@ -1,6 +1,10 @@
 package baseline
 
-import "math"
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/baseline/detect"
+)
 
 // Signs of the values seen.
 const (
@@ -29,9 +33,9 @@ func (s *Series) edges() (up, down float64) {
 }
 
 // settle looks up what is usual anew, once a block.
-func (s *Series) settle(p *params) {
+func (s *Series) settle(p *params, n *[detect.Count]detect.Counts) {
 	for i := range s.usual {
-		s.usual[i] = float32(s.cell[i].Usual(&seasonRows[i], p))
+		s.usual[i] = float32(n[i].Usual(&seasonRows[i], p))
 	}
 }
 

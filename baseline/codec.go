@@ -26,7 +26,7 @@ import (
 // A record that is cut or damaged is skipped: the reader looks for the next mark.
 const (
 	stateMagic   = "tidebase"
-	stateVersion = 2
+	stateVersion = 3
 	recordMagic  = "\xfeSER"
 	maxRecord    = 1 << 20
 	maxLabels    = 256
@@ -106,12 +106,12 @@ func (e *Engine) Save(w io.Writer) error {
 
 // fixed is the part of a series of fixed size.
 func (s *Series) fixed() []any {
-	return []any{&s.core, &s.cell, &s.usual, &s.gap, &s.pool.PoolState, &s.look, &s.trend, &s.rate}
+	return []any{&s.core, &s.cell, &s.usual, &s.gap, &s.pool.PoolState, &s.rate, &s.scale, &s.peak, &s.lpeak}
 }
 
 func (s *Series) encode(b []byte) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock()
+	defer s.unlock()
 	b = appendText(append(b, seriesRecord), s.watch)
 	b = endian.AppendUint16(b, uint16(s.labels.Len()))
 	s.labels.Range(func(l labels.Label) { b = appendText(appendText(b, l.Name), l.Value) })
@@ -124,19 +124,14 @@ func (s *Series) encode(b []byte) ([]byte, error) {
 	if b, err = s.appendShown(b); err != nil {
 		return nil, err
 	}
-	if s.model == nil {
+	if s.blank() {
 		return b, nil
 	}
-	if b, err = s.model.Append(b); err != nil {
+	k := s.page()
+	if b, err = binary.Append(b, endian, k.ledger); err != nil {
 		return nil, err
 	}
-	if b, err = s.scale.Append(b); err != nil {
-		return nil, err
-	}
-	if b, err = s.peak.Append(b); err != nil {
-		return nil, err
-	}
-	return s.lpeak.Append(b)
+	return s.model.Append(b)
 }
 
 func appendText(b []byte, s string) []byte {
@@ -299,19 +294,27 @@ func (e *Engine) restore(b []byte) error {
 		return err
 	}
 	if step := s.core.Step; step > 0 {
+		scale, peak, lpeak := s.scale, s.peak, s.lpeak
 		s.setStep(step)
-		for _, part := range []interface{ Decode([]byte) ([]byte, error) }{s.model, s.scale, s.peak, s.lpeak} {
-			if b, err = part.Decode(b); err != nil {
-				return err
-			}
+		s.scale, s.peak, s.lpeak = scale, peak, lpeak
+		n, err := binary.Decode(b, endian, s.cold.ledger)
+		if err != nil {
+			return errLayout
+		}
+		if err := s.cold.check(); err != nil {
+			return err
+		}
+		if b, err = s.model.Decode(b[n:]); err != nil {
+			return err
 		}
 	}
 	if len(b) != 0 {
 		return errLayout
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.insert(s)
+	e.mu.Unlock()
+	s.putAway()
 	return nil
 }
 
@@ -331,7 +334,19 @@ func (s *Series) check() error {
 			return errors.New("a calibration without scale")
 		}
 	}
-	if s.trend.Hour < 0 || s.trend.Filled < 0 || s.trend.Filled > trendPoints || s.trend.Teeth < 0 || s.look.Hour < 0 {
+	for _, x := range []float32{s.scale.Mean, s.scale.Vol, s.peak.Days, s.lpeak.Days} {
+		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+			return errors.New("a spread that is none")
+		}
+	}
+	if c.Hour < 0 {
+		return errors.New("an hour before 1970")
+	}
+	return nil
+}
+
+func (c *cold) check() error {
+	if c.Trend.Filled < 0 || c.Trend.Filled > trendPoints || c.Trend.Teeth < 0 {
 		return errors.New("a counter under zero")
 	}
 	return nil

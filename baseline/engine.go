@@ -53,6 +53,9 @@ type Engine struct {
 
 	ratesMu sync.RWMutex
 	rates   map[int64]*tuning.Rates // by step in milliseconds
+	shapes  map[int]*season.Shape   // by slots of a day
+
+	pager pager
 }
 
 type key struct {
@@ -87,7 +90,8 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 		inputs: sync.Pool{New: func() any { return new(detect.Input) }},
 		cfg:    cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday),
-		series: map[key]*Series{}, groups: map[string]*group{}, saved: map[string]*together{}, rates: map[int64]*tuning.Rates{},
+		series: map[key]*Series{}, groups: map[string]*group{}, saved: map[string]*together{},
+		rates: map[int64]*tuning.Rates{}, shapes: map[int]*season.Shape{},
 	}, nil
 }
 
@@ -135,6 +139,7 @@ func (e *Engine) insert(s *Series) {
 	}
 	s.key = k
 	e.series[k] = s
+	e.pager.grown(len(e.series))
 	e.join(s)
 }
 
@@ -155,6 +160,10 @@ func (e *Engine) Remove(s *Series) {
 	e.series[s.key] = moved
 	delete(e.series, last)
 	e.leave(s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.pager.release(s.place)
+	s.place = nowhere
 }
 
 // ratesOf returns the weights for a step in milliseconds.
@@ -172,4 +181,17 @@ func (e *Engine) ratesOf(step int64) *tuning.Rates {
 		e.rates[step] = r
 	}
 	return r
+}
+
+// shapeOf returns the shape for a step in milliseconds.
+func (e *Engine) shapeOf(step int64) *season.Shape {
+	e.ratesMu.Lock()
+	defer e.ratesMu.Unlock()
+	n := season.Slots(&e.params, step)
+	sh := e.shapes[n]
+	if sh == nil {
+		sh = season.NewShape(e.cal, &e.params, step)
+		e.shapes[n] = sh
+	}
+	return sh
 }

@@ -52,17 +52,18 @@ func (s *Series) because(row *detect.Detector) *why {
 
 // Explain explains the last sample.
 func (s *Series) Explain() Explanation {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock()
+	defer s.unlock()
 	sc := s.last
 	x := Explanation{
 		Kind: sc.Kind, Detector: sc.Detector, Score: sc.Raw, Value: sc.Value, Expected: sc.Expected,
 		Lower: sc.Lower, Upper: sc.Upper, State: sc.State.String(),
 	}
-	if s.model == nil {
+	if s.blank() {
 		x.Text = "Nothing is known yet: fewer than two samples."
 		return x
 	}
+	s.page()
 	if sc.Expected != 0 {
 		x.Ratio = sc.Value / sc.Expected
 	}

@@ -16,14 +16,15 @@ const Coverage = 0.9
 // Forecast is the expected value h after the last sample, with an interval of stated Coverage.
 // While nothing is known all three are NaN or infinite.
 func (s *Series) Forecast(h time.Duration) Forecast {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.model == nil || s.core.N == 0 {
+	s.lock()
+	defer s.unlock()
+	if s.blank() || s.core.N == 0 {
 		return Forecast{math.NaN(), math.NaN(), math.NaN()}
 	}
 	level := s.model.Level()
-	now := past{level, float64(s.look.Slow), level + s.core.Short}
-	x, low, high := s.look.interval(h, now.opinions(s.ahead(s.core.Last+h.Milliseconds())))
+	look := &s.page().Look
+	now := past{level, float64(look.Slow), level + s.core.Short}
+	x, low, high := look.interval(h, now.opinions(s.ahead(s.core.Last+h.Milliseconds())))
 	return Forecast{Expected: s.within(x), Lower: s.within(x + low), Upper: s.within(x + high)}
 }
 
@@ -36,18 +37,19 @@ type ProfilePoint struct {
 // Profile is the day that the baseline expects for the day of the last sample, slot by slot, for a
 // page. It is empty while the step is unknown.
 func (s *Series) Profile() []ProfilePoint {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.model == nil || s.core.N == 0 {
+	s.lock()
+	defer s.unlock()
+	if s.blank() || s.core.N == 0 {
 		return nil
 	}
+	s.page()
 	n := s.model.Slots()
 	out := make([]ProfilePoint, n)
 	width := 24 * time.Hour / time.Duration(n)
 	zu, zl := s.edges()
 	for i := range n {
 		x := s.model.ProfileOfToday(i) + s.model.Level()
-		sc := s.spread(i)
+		sc := s.spreadAt(i)
 		out[i] = ProfilePoint{Offset: time.Duration(i)*width + width/2, Expected: s.within(x), Lower: s.within(x - zl*sc), Upper: s.within(x + zu*sc)}
 	}
 	return out
@@ -55,9 +57,9 @@ func (s *Series) Profile() []ProfilePoint {
 
 // Season is the season in force.
 func (s *Series) Season() season.Kind {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.model == nil {
+	s.lock()
+	defer s.unlock()
+	if s.blank() {
 		return season.None
 	}
 	return s.model.Active()

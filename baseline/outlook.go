@@ -34,7 +34,6 @@ const openForecasts = 18
 // outlook keeps the forecasts that are open and learns from them, when it is known what came,
 // which expert to trust at which horizon and how wide the interval must be.
 type outlook struct {
-	Hour  int64
 	Slow  float32              // level over the last days
 	Due   [openForecasts]int32 // hour that each open forecast is for
 	Open  [openForecasts]opinion
@@ -48,18 +47,14 @@ type track struct {
 	N         float32
 }
 
-// learn takes the first sample of an hour: its time, value, level above the profile, residual
+// learn takes the first sample of an hour: its time, the hour of the sample before (0 none), its value, level above the profile, residual
 // smoothed over the last samples, and the profile at later times.
-func (o *outlook) learn(t int64, v, level, now float64, ahead func(int64) (profile, recent float64)) {
+func (o *outlook) learn(t, before int64, v, level, now float64, ahead func(int64) (profile, recent float64)) {
 	hour := t / 3600e3
-	if hour == o.Hour {
-		return
-	}
-	if o.Hour == 0 {
+	if before == 0 {
 		o.Slow = float32(level)
 	}
-	o.Slow += float32(1-math.Exp2(-float64(min(hour-o.Hour, 1000))/72)) * (float32(level) - o.Slow)
-	o.Hour = hour
+	o.Slow += float32(1-math.Exp2(-float64(min(hour-before, 1000))/72)) * (float32(level) - o.Slow)
 	p := past{level, float64(o.Slow), level + now}
 	for i, h := range horizons {
 		r := rings[i]

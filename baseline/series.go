@@ -40,11 +40,12 @@ type core struct {
 	Short    float64 // forecast of the residual from the last samples
 	LocalAbs float64
 	LocalVol float64
-	LocalN   float64
 	Slow     float64 // slow mean
 	SlowAbs  float64
 	Block    int64 // number of the current block, first and second stage
 	Block2   int64
+	Hour     int64 // of the last sample, since 1970
+	Climb    climb
 
 	Signs uint8 // signs ever seen, see negative and positive
 
@@ -65,19 +66,21 @@ type Series struct {
 	mu    sync.Mutex
 	core  core
 	rates *tuning.Rates
-	model *season.Model
-	scale *season.Scale
-	peak  *season.Peaks // of the seasonal residual
-	lpeak *season.Peaks // of the local surprise
+	model season.Model // its shape is nil while the step is unknown
+	scale season.Scale
+	peak  season.Peaks // of the seasonal residual
+	lpeak season.Peaks // of the local surprise
 	cell  [detect.Count]detect.Cell
 	usual [2]float32  // edges of the band, as statistics of the seasonal tests
 	gap   detect.Cell // gaps between samples
 	pool  detect.Pool
-	look  outlook
-	trend trend
 	last  Score
 	lastU [detect.Count]float32 // of each test, in units of its tail
 	lastZ float32               // seasonal residual of the last sample in spreads
+
+	cold  *cold  // nil while it is on disk or the step is unknown
+	place uint32 // of the record on disk
+	dirty bool   // cold has changed since it came from disk
 
 	group    *group
 	peer     *sibling // what is usual among its siblings; nil outside a group
@@ -91,7 +94,7 @@ func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, op
 	for i, d := range detect.All() {
 		s.cell[i].Reset(&d, &e.params)
 	}
-	s.settle(&e.params)
+	s.settle(&e.params, new([detect.Count]detect.Counts))
 	s.pool.Reset(&e.params)
 	s.gap.Reset(&absence, &e.params)
 	s.core.LocalVol = 1
@@ -106,10 +109,22 @@ func (s *Series) setStep(step int64) {
 	step = max(step, 1000)
 	s.core.Step = step
 	s.rates = s.engine.ratesOf(step)
-	s.model = season.New(s.engine.cal, &s.engine.params, step)
-	n := s.model.Slots()
-	s.scale, s.peak, s.lpeak = season.NewScale(n), season.NewPeaks(n), season.NewPeaks(n)
+	s.model.Shape = s.engine.shapeOf(step)
+	s.cold = newCold(s.model.Shape, nil)
+	s.dirty = true
+	s.clear()
 }
+
+// clear forgets the season, and nothing else; the cold part is in memory and empty.
+func (s *Series) clear() {
+	s.model.Archive = &s.cold.Archive
+	s.model.Reset()
+	s.scale.Reset()
+	s.peak, s.lpeak = season.Peaks{}, season.Peaks{}
+}
+
+// blank says that the step is unknown.
+func (s *Series) blank() bool { return s.model.Shape == nil }
 
 // Watch is the name of the watch the series belongs to.
 func (s *Series) Watch() string { return s.watch }
@@ -126,8 +141,13 @@ func (s *Series) Last() Score {
 
 // Observe scores a sample with what was known before it, then learns it. t is unix milliseconds.
 func (s *Series) Observe(t int64, v float64) Score {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock()
+	defer s.unlock()
+	return s.take(t, v)
+}
+
+// take observes a sample; the series' lock is held.
+func (s *Series) take(t int64, v float64) Score {
 	sc := s.observe(t, v)
 	if t > s.last.Time { // what comes late changes nothing
 		s.last = sc
@@ -162,9 +182,17 @@ func (s *Series) observe(t int64, v float64) Score {
 	v = max(-limitValue, min(limitValue, v))
 	gap := t-c.Last > 3*c.Step
 	day, kind := s.model.Day, s.model.Active()
-	mo := s.model.Advance(t)
+	mo := s.model.At(t)
+	if mo.NewSlot {
+		k := s.touch()
+		s.model.Advance(mo)
+		s.scale.Turn(k.Spread, mo.Slot)
+		s.peak.Turn(k.Peak, mo.Slot)
+		s.lpeak.Turn(k.LocalPeak, mo.Slot)
+	}
 	if c.N > 0 && (s.model.Day != day || c.Kind != kind || s.model.Active() != kind) && !math.IsNaN(c.LastExpected) {
 		// The season's view of the last sample has changed; the short forecast is about the value.
+		s.page()
 		c.Short += c.LastExpected - s.model.Ahead(c.Last, s.rates.Step) - s.model.Level()
 	}
 	if s.model.Day != day && s.model.Grown() {
@@ -187,21 +215,21 @@ func (s *Series) observe(t int64, v float64) Score {
 		res += min(-res, r.Phase*d)
 	}
 	floor := s.floor()
-	scale := s.spread(mo.Slot)
+	scale := s.spread()
 	c.LastExpected = expected
 	short := c.Short
 	if gap {
 		short = v - expected
 	}
 	surprise := v - expected - short
-	lscale := max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, c.LocalVol)), floor, r.PeakShare*s.lpeak.At(mo.Slot))
+	lscale := max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, c.LocalVol)), floor, r.PeakShare*s.lpeak.At(s.model.Slots()))
 	gscale := max(c.SlowAbs, floor)
 	in := s.engine.inputs.Get().(*detect.Input)
 	defer s.engine.inputs.Put(in)
 	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale}
 	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
 
-	bulk := max(s.scale.At(mo.Slot, r), floor)
+	bulk := max(s.scale.At(r), floor)
 	in.Bulk = ratio(res, bulk)
 	s.lastZ = float32(in.Season)
 	best, which, before := s.test(in, t)
@@ -293,11 +321,12 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 	p := &s.rates.Params
 	if b := t / s.rates.BlockMs; b != s.core.Block {
 		if s.core.Block != 0 && s.core.N > 0 {
+			k := s.touch()
 			for i, d := range detect.All() {
-				s.cell[i].Close(&d, p)
+				s.cell[i].Close(&d, p, &k.Counts[i])
 			}
-			s.settle(p)
-			s.gap.Close(&absence, p)
+			s.settle(p, &k.Counts)
+			s.gap.Close(&absence, p, &k.Gap)
 		}
 		s.core.Block = b
 	}
@@ -392,9 +421,14 @@ func (s *Series) grade(sc *Score, best float64, which int) {
 	sc.Kind, sc.Detector = d.Kind, d.Name
 }
 
-// spread is the scale of the seasonal residual in a slot.
-func (s *Series) spread(slot int) float64 {
-	return max(s.scale.At(slot, s.rates), s.floor(), s.rates.PeakShare*s.peak.At(slot))
+// spread is the scale of the seasonal residual in the current slot.
+func (s *Series) spread() float64 {
+	return max(s.scale.At(s.rates), s.floor(), s.rates.PeakShare*s.peak.At(s.model.Slots()))
+}
+
+// spreadAt is the scale in any slot; the cold part is in memory.
+func (s *Series) spreadAt(slot int) float64 {
+	return max(s.scale.AtSlot(s.cold.Spread, slot, s.rates), s.floor(), s.rates.PeakShare*s.peak.AtSlot(s.cold.Peak, slot))
 }
 
 // alarm shows one alarm per episode.
@@ -426,9 +460,13 @@ func (s *Series) alarm(sc *Score, t int64) {
 // learn updates every part with the sample.
 func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floor float64) {
 	c, r := &s.core, s.rates
-	s.scale.Learn(mo, res, floor, r)
-	s.peak.Learn(mo, res, r)
-	s.lpeak.Learn(mo, surprise, r)
+	var spread, peak, lpeak []season.Half
+	if mo.NewSlot {
+		spread, peak, lpeak = s.cold.Spread, s.cold.Peak, s.cold.LocalPeak
+	}
+	s.scale.Learn(spread, mo, res, floor, r)
+	s.peak.Learn(peak, mo, res, r)
+	s.lpeak.Learn(lpeak, mo, surprise, r)
 	c.N++
 	n := c.N
 	if v < 0 {
@@ -437,14 +475,13 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 		c.Signs |= positive
 	}
 	// local
-	c.LocalN++
 	a := math.Abs(surprise)
 	base := max(c.LocalAbs, floor)
-	if c.LocalN > 12 {
+	if n > 12 {
 		a = min(a, 4*base)
 		c.LocalVol += r.LocalVol * (a/base - c.LocalVol)
 	}
-	c.LocalAbs += max(r.LocalAbs, 1/c.LocalN) * (a - c.LocalAbs)
+	c.LocalAbs += max(r.LocalAbs, 1/n) * (a - c.LocalAbs)
 	c.Short = short + r.Local*(v-expected-short)
 	// global
 	d := v - c.Slow
@@ -465,22 +502,31 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 			c.MinStep = d
 		}
 	}
-	level := s.model.Level()
-	if c.Last/3600e3 != s.look.Hour {
-		s.look.learn(c.Last, v, level, c.Short, s.ahead)
+	if hour := c.Last / 3600e3; hour != c.Hour {
+		k := s.touch()
+		k.Look.learn(c.Last, c.Hour, v, s.model.Level(), c.Short, s.ahead)
+		k.Trend.turn(c.Hour, hour, c.LastValue)
+		if c.Hour == 0 {
+			c.Climb = climb{float32(v), float32(v)}
+		}
+		c.Hour = hour
 	}
-	s.trend.learn(s.core.Last, v, max(c.LocalAbs, floor))
+	if c.Climb.learn(v, max(c.LocalAbs, floor)) {
+		s.touch().Trend.peak(c.Climb.High)
+		c.Climb = climb{float32(v), float32(v)}
+	}
 	before := s.model.Chosen
 	s.model.Learn(mo, v, r)
 	if after := s.model.Chosen; after != before {
 		// What was usual under another season counts for less, and spreads shrink with its error.
-		for i := range s.cell {
-			s.cell[i].Forget(r.SeasonForget)
+		k := s.touch()
+		for i := range k.Counts {
+			k.Counts[i].Forget(r.SeasonForget)
 		}
 		if old := s.model.Cand[before].Err; old > 0 {
 			share := float64(s.model.Cand[after].Err / old)
-			s.scale.Multiply(share)
-			s.peak.Multiply(share)
+			s.scale.Multiply(k.Spread, mo.Slot, share)
+			s.peak.Multiply(k.Peak, mo.Slot, share)
 		}
 	}
 }

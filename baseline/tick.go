@@ -43,7 +43,7 @@ type group struct {
 // sibling is what is usual between a series and its siblings.
 type sibling struct {
 	detect.PeerState
-	Cell detect.Cell
+	Cell detect.Law
 }
 
 func groupKey(watch string, ls labels.Labels, by []string) (key, name string) {

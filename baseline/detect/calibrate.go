@@ -12,16 +12,34 @@ type Gumbel struct{ Place, Scale float64 }
 // Bins is the number of cells of a Cell's histogram.
 const Bins = 24
 
-// Cell is one test's calibration on one series: a histogram of its largest statistic per block.
+// Cell is one test's calibration on one series, as far as every sample needs it. It is fitted from
+// Counts.
+type Cell struct {
+	Max          float32 // of the block so far
+	Place, Scale float32 // fitted
+	Mem          [Words]float32
+}
+
+// Counts is a histogram of a test's largest statistic per block, in 1/unit of a block.
 // Blocks, not samples, because the budget is in episodes per week: neither autocorrelation nor
 // the sampling step matters then. The histogram forgets by halves, so that it holds about the
 // last 300 blocks; the anomalies themselves stay in, since the quantiles bear some percent of them.
-type Cell struct {
-	Max          float32      // of the block so far
-	Place, Scale float32      // fitted
-	Count        [Bins]uint16 // in 1/unit of a block
-	Mem          [Words]float32
+type Counts [Bins]uint16
+
+// Law is a cell with its counts.
+type Law struct {
+	Cell
+	Counts Counts
 }
+
+// Reset gives the law its prior.
+func (l *Law) Reset(d *Detector, p *tuning.Params) {
+	l.Counts = Counts{}
+	l.Cell.Reset(d, p)
+}
+
+// Close files the block's largest statistic and fits again.
+func (l *Law) Close(d *Detector, p *tuning.Params) { l.Cell.Close(d, p, &l.Counts) }
 
 const (
 	binWidth = 0.15
@@ -31,7 +49,7 @@ const (
 // Reset gives the cell its prior.
 func (c *Cell) Reset(d *Detector, p *tuning.Params) {
 	*c = Cell{Max: float32(d.Floor)}
-	c.fit(d, p)
+	c.fit(d, p, &Counts{})
 }
 
 // Score is the statistic in units of the test's own tail: 0 near the usual largest value of a
@@ -43,34 +61,34 @@ func (c *Cell) Statistic(u float64) float64 { return u*float64(c.Scale) + float6
 
 // Usual is what one block in a hundred exceeds, as far as the series has told: the fitted law without the
 // floor under its scale, which is there for what a series has not shown yet.
-func (c *Cell) Usual(d *Detector, p *tuning.Params) float64 {
+func (c *Counts) Usual(d *Detector, p *tuning.Params) float64 {
 	place, scale := c.law(d, p)
 	return max(d.Floor, place-scale*math.Log(-math.Log(0.99)))
 }
 
 // Close files the block's largest statistic and fits again.
-func (c *Cell) Close(d *Detector, p *tuning.Params) {
+func (c *Cell) Close(d *Detector, p *tuning.Params, n *Counts) {
 	i := int((float64(c.Max) - d.Floor) / d.width())
 	i = max(0, min(Bins-1, i))
-	if c.total() >= p.Memory {
-		c.Forget(1.0 / 32)
+	if n.total() >= p.Memory {
+		n.Forget(1.0 / 32)
 	}
-	c.Count[i] += unit
+	n[i] += unit
 	c.Max = float32(d.Floor)
-	c.fit(d, p)
+	c.fit(d, p, n)
 }
 
 // Forget takes a share of all counts away.
-func (c *Cell) Forget(share float64) {
-	for k, n := range c.Count {
-		c.Count[k] = n - uint16(share*float64(n)+0.5)
+func (c *Counts) Forget(share float64) {
+	for k, n := range c {
+		c[k] = n - uint16(share*float64(n)+0.5)
 	}
 }
 
 // total is the number of blocks remembered.
-func (c *Cell) total() float64 {
+func (c *Counts) total() float64 {
 	n := 0
-	for _, x := range c.Count {
+	for _, x := range c {
 		n += int(x)
 	}
 	return float64(n) / unit
@@ -79,12 +97,12 @@ func (c *Cell) total() float64 {
 // fit sets place and scale from the median and an upper quantile (0.95) of the block maxima. For
 // a Gumbel law the two lie 2.60 scales apart and the median 0.367 above the place. The fitted
 // scale has a floor, since too thin a tail makes harmless values look impossible.
-func (c *Cell) fit(d *Detector, p *tuning.Params) {
+func (c *Cell) fit(d *Detector, p *tuning.Params, counts *Counts) {
 	if d.Plain {
 		c.Place, c.Scale = 0, 1
 		return
 	}
-	place, scale := c.law(d, p)
+	place, scale := counts.law(d, p)
 	least := p.Least[d.Family]
 	if d.Min > 0 {
 		least = d.Min
@@ -93,7 +111,7 @@ func (c *Cell) fit(d *Detector, p *tuning.Params) {
 }
 
 // law is the place and scale of the block maxima mixed with the prior, which weighs less as blocks come.
-func (c *Cell) law(d *Detector, p *tuning.Params) (place, scale float64) {
+func (c *Counts) law(d *Detector, p *tuning.Params) (place, scale float64) {
 	n := c.total()
 	place, scale = d.Prior.Place, d.Prior.Scale
 	if n > 0 {
@@ -109,9 +127,9 @@ func (c *Cell) law(d *Detector, p *tuning.Params) (place, scale float64) {
 }
 
 // quantile is the statistic under which k of the block maxima lie.
-func (c *Cell) quantile(d *Detector, k float64) float64 {
+func (c *Counts) quantile(d *Detector, k float64) float64 {
 	sum := 0.0
-	for i, x := range c.Count {
+	for i, x := range c {
 		if x == 0 {
 			continue
 		}

@@ -53,7 +53,7 @@ func TestEveryRowSeesWhatItIsFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := detect.ByName(name)
-			var c detect.Cell
+			var c detect.Law
 			c.Reset(&d, &p)
 			r := rand.New(rand.NewPCG(1, 1))
 			last, calm := 10.0, 0.0

@@ -32,7 +32,7 @@ type Joint struct {
 
 // JointState is the part of Joint of fixed size, saved as it is.
 type JointState struct {
-	Cell  Cell
+	Cell  Law
 	Block int64
 }
 

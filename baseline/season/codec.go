@@ -19,7 +19,7 @@ func (m *Model) Append(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, part := range []any{m.base, m.unit, m.number, m.class, m.over, m.under, m.codes, m.today} {
+	for _, part := range []any{m.base, m.unit, m.number, m.class, m.over, m.under, m.codes, m.today, m.Spread, m.Peak, m.LocalPeak} {
 		if b, err = binary.Append(b, order, part); err != nil {
 			return nil, err
 		}
@@ -33,7 +33,7 @@ func (m *Model) Decode(b []byte) ([]byte, error) {
 		return nil, ErrState
 	}
 	b = b[4:]
-	for _, part := range []any{&m.State, m.base, m.unit, m.number, m.class, m.over, m.under, m.codes, m.today} {
+	for _, part := range []any{&m.State, m.base, m.unit, m.number, m.class, m.over, m.under, m.codes, m.today, m.Spread, m.Peak, m.LocalPeak} {
 		n, err := binary.Decode(b, order, part)
 		if err != nil {
 			return nil, ErrState
@@ -53,63 +53,19 @@ func (m *Model) Decode(b []byte) ([]byte, error) {
 			return nil, ErrState
 		}
 	}
+	if badHalves(m.Spread) || badHalves(m.Peak) || badHalves(m.LocalPeak) {
+		return nil, ErrState
+	}
 	return b, nil
 }
 
 func bad(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }
 
-// Append encodes the scale after b.
-func (s *Scale) Append(b []byte) ([]byte, error) {
-	b, err := binary.Append(b, order, &s.ScaleState)
-	if err != nil {
-		return nil, err
-	}
-	return binary.Append(b, order, s.slot)
-}
-
-// Decode restores what Append encoded and returns the rest of b.
-func (s *Scale) Decode(b []byte) ([]byte, error) {
-	b, err := decode(b, &s.ScaleState, s.slot)
-	if err != nil || bad(float64(s.Mean)) || bad(float64(s.Vol)) || badHalves(s.slot) {
-		return nil, ErrState
-	}
-	return b, nil
-}
-
-// Append encodes the peaks after b.
-func (p *Peaks) Append(b []byte) ([]byte, error) {
-	b, err := binary.Append(b, order, &p.PeakState)
-	if err != nil {
-		return nil, err
-	}
-	return binary.Append(b, order, p.q)
-}
-
-// Decode restores what Append encoded and returns the rest of b.
-func (p *Peaks) Decode(b []byte) ([]byte, error) {
-	b, err := decode(b, &p.PeakState, p.q)
-	if err != nil || bad(float64(p.Days)) || badHalves(p.q) {
-		return nil, ErrState
-	}
-	return b, nil
-}
-
-func badHalves(h []half) bool {
+func badHalves(h []Half) bool {
 	for _, x := range h {
 		if bad(unpack(x)) {
 			return true
 		}
 	}
 	return false
-}
-
-func decode(b []byte, parts ...any) ([]byte, error) {
-	for _, part := range parts {
-		n, err := binary.Decode(b, order, part)
-		if err != nil {
-			return nil, ErrState
-		}
-		b = b[n:]
-	}
-	return b, nil
 }

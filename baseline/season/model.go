@@ -54,37 +54,32 @@ type State struct {
 
 // Model is the seasonal model of one series. It is not safe for concurrent use.
 //
-// Finished days are kept as one byte per slot, scaled between the day's own lowest and highest
-// slot, so that neither a spike nor a level shift spoils the other days.
+// Its archive may be nil between two moments in the same slot: only what is new in a slot, and questions
+// about other times, need it.
 type Model struct {
 	State
-	cal    *Calendar
-	slots  int
-	slotMs int64
-	days   int
-	base   []float32 // per remembered day: value of code 1
-	unit   []float32 // per remembered day: value of one code
-	number []int32   // per remembered day: local day number
-	class  []uint8
-	over   []uint8   // per remembered day: how far samples went above its highest slot, see reach
-	under  []uint8   // ... and beneath its lowest
-	codes  []uint8   // slot-major: codes[slot*days+day]; 0 is empty
-	today  []float32 // NaN is empty
+	*Shape
+	*Archive
 }
 
-// New makes a model for samples every step milliseconds.
-func New(cal *Calendar, p *tuning.Params, step int64) *Model {
-	n := Slots(p, step)
-	slotMs := int64(dayMs) / int64(n)
-	m := &Model{
-		cal: cal, slots: n, slotMs: slotMs, days: p.Days,
-		base: make([]float32, p.Days), unit: make([]float32, p.Days), number: make([]int32, p.Days), class: make([]uint8, p.Days),
-		over: make([]uint8, p.Days), under: make([]uint8, p.Days),
-		codes: make([]uint8, n*p.Days), today: make([]float32, n),
-	}
-	m.Slot = -1
-	m.clearToday()
+// New makes a model of a shape with an archive of its own.
+func New(sh *Shape) *Model {
+	m := &Model{Shape: sh, Archive: &Archive{}}
+	sh.Place(make([]byte, sh.ArchiveBytes()), m.Archive)
+	m.Reset()
 	return m
+}
+
+// Reset forgets everything.
+func (m *Model) Reset() {
+	m.State = State{Slot: -1}
+	m.Clear()
+	m.clearToday()
+}
+
+func (m *Model) clearToday() {
+	m.Archive.clearToday()
+	m.Low, m.High = 1, 0
 }
 
 // Slots is the number of slots of a day for samples every step milliseconds: of SlotMinutes, or of
@@ -100,37 +95,31 @@ func Slots(p *tuning.Params, step int64) int {
 	return int(dayMs / slotMs)
 }
 
-// Slots is the number of slots of a day.
-func (m *Model) Slots() int { return m.slots }
-
-func (m *Model) clearToday() {
-	nan := float32(math.NaN())
-	for i := range m.today {
-		m.today[i] = nan
-	}
-	m.Low, m.High = 1, 0
-}
-
 // Moment is where an instant lies in the season.
 type Moment struct {
+	Day      int64   // local day number
 	Slot     int     // slot of the day
 	Frac     float64 // position in the slot, 0 to 1
 	NewSlot  bool    // the first sample of its slot
 	LastSlot int     // the slot before, -1 at the start
 }
 
-// Advance moves the model to t (unix milliseconds), which must not lie before the last one.
-func (m *Model) Advance(t int64) Moment {
+// At is the moment of t (unix milliseconds), which must not lie before the last one.
+func (m *Model) At(t int64) Moment {
 	local := m.cal.Local(t)
 	day := floorDiv(local, dayMs)
 	in := local - day*dayMs
 	slot := in / m.slotMs
 	frac := float64(in-slot*m.slotMs) / float64(m.slotMs)
-	mo := Moment{Slot: int(slot), Frac: frac, LastSlot: int(m.Slot)}
-	if day == m.Day && slot == m.Slot {
-		return mo
+	return Moment{Day: day, Slot: int(slot), Frac: frac, LastSlot: int(m.Slot), NewSlot: day != m.Day || slot != m.Slot}
+}
+
+// Advance moves the model to a moment. It needs the archive when the moment is in a new slot.
+func (m *Model) Advance(mo Moment) {
+	if !mo.NewSlot {
+		return
 	}
-	mo.NewSlot = true
+	day, slot := mo.Day, int64(mo.Slot)
 	next := slot == m.Slot+1 && day == m.Day
 	if m.Slot >= 0 && m.Count > 0 {
 		m.today[m.Slot] = float32(m.Sum / float64(m.Count))
@@ -150,12 +139,11 @@ func (m *Model) Advance(t int64) Moment {
 			c.Prev, c.Cur = c.Cur, c.Next
 		}
 		m.lookUp(slot+1, 2)
-		return mo
+		return
 	}
 	for i := range int64(3) {
 		m.lookUp(slot-1+i, int(i))
 	}
-	return mo
 }
 
 func floorDiv(a, b int64) int64 {

@@ -6,63 +6,64 @@ import (
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
-// half is a float32 cut to its upper 16 bits: the range of a float32 with two to three digits,
+// Half is a float32 cut to its upper 16 bits: the range of a float32 with two to three digits,
 // enough for a spread.
-type half = uint16
+type Half = uint16
 
-func pack(x float64) half {
+func pack(x float64) Half {
 	f := float32(min(x, 3e38))
-	return half((math.Float32bits(f) + 0x8000) >> 16)
+	return Half((math.Float32bits(f) + 0x8000) >> 16)
 }
 
-func unpack(h half) float64 { return float64(math.Float32frombits(uint32(h) << 16)) }
+func unpack(h Half) float64 { return float64(math.Float32frombits(uint32(h) << 16)) }
 
 // Peaks remembers what amplitude of surprise is usual at each time of day: cron jobs, batches,
 // backups. Per slot it follows a quantile, over days, of the day's largest surprise in the slot
-// and its two neighbours.
+// and its two neighbours. The quantiles lie in the archive, in the slice that the methods are given.
 type Peaks struct {
-	PeakState
-	q []half
-}
-
-// PeakState is the part of Peaks that is saved as it is.
-type PeakState struct {
 	Max  [3]float32 // largest of the last three slots, the current one first
 	Days float32    // days seen, in slots
+	Now  Half       // of the current slot
 }
 
-// NewPeaks makes Peaks for a number of slots a day.
-func NewPeaks(slots int) *Peaks { return &Peaks{q: make([]half, slots)} }
+// Turn begins a slot.
+func (p *Peaks) Turn(q []Half, slot int) { p.Now = q[slot] }
 
-// At is the usual peak in a slot, 0 in the first three days.
-func (p *Peaks) At(slot int) float64 {
-	if float64(p.Days) < 3*float64(len(p.q)) {
+// At is the usual peak in the current slot, 0 in the first three days.
+func (p *Peaks) At(slots int) float64 { return p.usual(p.Now, slots) }
+
+// AtSlot is the usual peak in another slot.
+func (p *Peaks) AtSlot(q []Half, slot int) float64 { return p.usual(q[slot], len(q)) }
+
+func (p *Peaks) usual(h Half, slots int) float64 {
+	if float64(p.Days) < 3*float64(slots) {
 		return 0
 	}
-	return unpack(p.q[slot])
+	return unpack(h)
 }
 
-// Learn takes the surprise of one sample.
-func (p *Peaks) Learn(mo Moment, x float64, r *tuning.Rates) {
+// Learn takes the surprise of one sample. q is needed only in a new slot.
+func (p *Peaks) Learn(q []Half, mo Moment, x float64, r *tuning.Rates) {
 	if mo.NewSlot && mo.LastSlot >= 0 {
-		k := (mo.LastSlot + len(p.q) - 1) % len(p.q) // the middle one of the last three
+		k := (mo.LastSlot + len(q) - 1) % len(q) // the middle one of the last three
 		m := float64(max(p.Max[0], p.Max[1], p.Max[2]))
 		if m > 0 {
-			p.q[k] = pack(p.step(unpack(p.q[k]), m, r.PeakQuantile))
+			q[k] = pack(p.step(len(q), unpack(q[k]), m, r.PeakQuantile))
 		}
 		p.Days++
 		p.Max[2], p.Max[1], p.Max[0] = p.Max[1], p.Max[0], 0
+		p.Turn(q, mo.Slot)
 	}
 	p.Max[0] = max(p.Max[0], float32(min(math.Abs(x), 3e38)))
 }
 
 // step moves the estimate towards x in the logarithm, faster upwards than downwards by the odds of
 // the quantile (a Huber expectile), so that a first day without a season is soon forgotten.
-func (p *Peaks) step(q, x, tau float64) float64 {
+func (p *Peaks) step(slots int, q, x, tau float64) float64 {
 	if q <= 0 {
 		return x
 	}
-	n := float64(p.Days)/float64(len(p.q)) + 1
+	n := float64(p.Days)/float64(slots) + 1
 	d := math.Log(x / q)
 	w := 1 - tau
 	if d > 0 {
@@ -71,52 +72,55 @@ func (p *Peaks) step(q, x, tau float64) float64 {
 	return q * math.Exp(2*w*max(1/n, 0.08)*max(-1.5, min(1.5, d)))
 }
 
-// Scale is the time-varying spread of the seasonal residual.
+// Scale is the time-varying spread of the seasonal residual. The spreads by time of day lie in the
+// archive, in the slice that the methods are given.
 type Scale struct {
-	ScaleState
-	slot []half
-}
-
-// ScaleState is the part of Scale that is saved as it is.
-type ScaleState struct {
 	Mean, Vol, N float32
 	Sum, Count   float32 // of the current slot
+	Now          Half    // of the current slot
 }
 
-// NewScale makes a Scale for a number of slots a day.
-func NewScale(slots int) *Scale {
-	s := &Scale{slot: make([]half, slots)}
-	s.Vol = 1
-	return s
+// Reset forgets everything.
+func (s *Scale) Reset() { *s = Scale{Vol: 1} }
+
+// Turn begins a slot.
+func (s *Scale) Turn(slots []Half, slot int) { s.Now = slots[slot] }
+
+// At is the spread in the current slot before floors.
+func (s *Scale) At(r *tuning.Rates) float64 { return s.moving(s.Now, r) }
+
+// AtSlot is the spread in another slot before floors.
+func (s *Scale) AtSlot(slots []Half, slot int, r *tuning.Rates) float64 {
+	return s.moving(slots[slot], r)
 }
 
-// At is the spread in a slot before floors.
-func (s *Scale) At(slot int, r *tuning.Rates) float64 {
-	a := s.base(slot)
-	return a * max(r.VolMin, min(r.VolMax, float64(s.Vol)))
+func (s *Scale) moving(h Half, r *tuning.Rates) float64 {
+	return s.base(h) * max(r.VolMin, min(r.VolMax, float64(s.Vol)))
 }
 
-func (s *Scale) base(slot int) float64 {
+func (s *Scale) base(h Half) float64 {
 	a := float64(s.Mean)
-	if x := unpack(s.slot[slot]); x > 0 {
+	if x := unpack(h); x > 0 {
 		a = (a + x) / 2
 	}
 	return a
 }
 
-// Learn takes a residual; floor is the smallest spread that means anything.
-func (s *Scale) Learn(mo Moment, res, floor float64, r *tuning.Rates) {
+// Learn takes a residual; floor is the smallest spread that means anything. slots is needed only in a
+// new slot.
+func (s *Scale) Learn(slots []Half, mo Moment, res, floor float64, r *tuning.Rates) {
 	s.N++
 	if mo.NewSlot && mo.LastSlot >= 0 && s.Count > 0 {
 		m := float64(s.Sum / s.Count)
-		old := unpack(s.slot[mo.LastSlot])
+		old := unpack(slots[mo.LastSlot])
 		if old == 0 {
 			old = m
 		}
-		s.slot[mo.LastSlot] = pack(old + r.SlotWeight*(m-old))
+		slots[mo.LastSlot] = pack(old + r.SlotWeight*(m-old))
 		s.Sum, s.Count = 0, 0
+		s.Turn(slots, mo.Slot)
 	}
-	base := max(s.base(mo.Slot), floor)
+	base := max(s.base(s.Now), floor)
 	a := math.Abs(res)
 	if s.N > 12 && base > 0 {
 		a = min(a, r.ClipScales*base)
@@ -128,21 +132,23 @@ func (s *Scale) Learn(mo Moment, res, floor float64, r *tuning.Rates) {
 }
 
 // Multiply makes every spread a multiple of itself: the season has changed.
-func (s *Scale) Multiply(by float64) {
+func (s *Scale) Multiply(slots []Half, slot int, by float64) {
 	s.Mean *= float32(by)
 	s.Sum *= float32(by)
-	multiply(s.slot, by)
+	multiply(slots, by)
+	s.Turn(slots, slot)
 }
 
 // Multiply makes every peak a multiple of itself: the season has changed.
-func (p *Peaks) Multiply(by float64) {
-	multiply(p.q, by)
+func (p *Peaks) Multiply(q []Half, slot int, by float64) {
+	multiply(q, by)
 	for i := range p.Max {
 		p.Max[i] *= float32(by)
 	}
+	p.Turn(q, slot)
 }
 
-func multiply(q []half, by float64) {
+func multiply(q []Half, by float64) {
 	for i := range q {
 		q[i] = pack(by * unpack(q[i]))
 	}

@@ -15,10 +15,11 @@ var start = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC).UnixMilli() // a Monday
 
 func learn(days int, value func(day, minute int) float64) *season.Model {
 	p := tuning.Default()
-	m := season.New(season.NewCalendar(nil, nil), &p, 600e3)
+	m := season.New(season.NewShape(season.NewCalendar(nil, nil), &p, 600e3))
 	r := tuning.NewRates(p, 600)
 	for i := range days * 144 {
-		mo := m.Advance(start + int64(i)*600e3)
+		mo := m.At(start + int64(i)*600e3)
+		m.Advance(mo)
 		m.Learn(mo, value(i/144, i%144*10), r)
 	}
 	return m
@@ -63,11 +64,13 @@ func TestProfileForgetsABadDay(t *testing.T) {
 
 func TestPresenceIsTheShareOfDays(t *testing.T) {
 	p := tuning.Default()
-	m := season.New(season.NewCalendar(nil, nil), &p, 600e3)
+	m := season.New(season.NewShape(season.NewCalendar(nil, nil), &p, 600e3))
 	r := tuning.NewRates(p, 600)
 	for i := range 8 * 144 {
 		if i%144 < 30 {
-			m.Learn(m.Advance(start+int64(i)*600e3), 1, r)
+			mo := m.At(start + int64(i)*600e3)
+			m.Advance(mo)
+			m.Learn(mo, 1, r)
 		}
 	}
 	morning, days := m.Presence(start + 8*86400e3 + 3600e3)

@@ -64,12 +64,12 @@ func (e *entry) title() string {
 // labelSet are the series' own labels, without the metric's name.
 func (e *entry) labelSet() model.LabelSet { return labelSetOf(e.series.Labels()) }
 
-// observe scores one sample.
-func (e *entry) observe(t int64, v float64) {
-	if t <= e.seen {
-		return
+// observe scores samples, those that are not newer than the last one left out.
+func (e *entry) observe(t []int64, v []float64) {
+	for len(t) > 0 && t[0] <= e.seen {
+		t, v = t[1:], v[1:]
 	}
-	e.keep(e.series.Observe(t, v), true)
+	e.series.ObserveAll(t, v, func(sc baseline.Score) { e.keep(sc, true) })
 }
 
 // absent scores the lack of the sample that was due at t.

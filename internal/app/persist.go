@@ -159,6 +159,23 @@ func writeFile(name string, write func(io.Writer) error) (err error) {
 	return os.Rename(f.Name(), name)
 }
 
+// residentSeries is how many series' baselines stay wholly in memory: about 60 MB of them. Above, what is
+// needed only now and then lies on disk.
+const residentSeries = 10_000
+
+// openArchive gives the baselines a file without a name for what a large fleet needs only now and then.
+func (s *session) openArchive() {
+	f, err := os.CreateTemp(filepath.Dir(s.baselineFile()), "archive.*")
+	if err == nil {
+		err = os.Remove(f.Name()) // Its space is free again when the engine is gone: the runtime closes it then.
+	}
+	if err != nil {
+		s.logger.Warn("Baselines stay in memory, since no file can be made for them", "err", err)
+		return
+	}
+	s.engine.PageTo(f, residentSeries)
+}
+
 // loadBaselines reads the saved baselines. What is damaged is learned again; a file that can't be
 // read at all is set aside.
 func (s *session) loadBaselines() {

@@ -182,9 +182,7 @@ func (s *scorer) catchUp(ctx context.Context, w *watch) error {
 func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time) error {
 	err := s.read.Range(ctx, w.Expr, from, to, w.interval, func(ls labels.Labels, t []int64, v []float64) error {
 		e := s.entry(w, ls)
-		for i := range t {
-			e.observe(t[i], v[i])
-		}
+		e.observe(t, v)
 		s.metrics.samples.Add(float64(len(t)))
 		return nil
 	})

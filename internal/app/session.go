@@ -114,8 +114,11 @@ func (s *session) restore(old *session) error {
 	if old != nil && reflect.DeepEqual(old.cfg.Baseline, s.cfg.Baseline) {
 		s.engine, s.scorer.engine = old.engine, old.engine
 		s.scorer.adopt(old.scorer)
-	} else if old == nil {
-		s.loadBaselines()
+	} else {
+		s.openArchive()
+		if old == nil {
+			s.loadBaselines()
+		}
 	}
 	if old != nil {
 		s.notifier.Restore(old.notifier.State())
