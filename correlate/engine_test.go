@@ -350,7 +350,9 @@ func TestMetricsAndAlertsAreFused(t *testing.T) {
 	for _, c := range fused.Causes {
 		sum += c.Confidence
 	}
-	require.InDelta(t, 1, sum, 0.01)
+	require.InDelta(t, 0.93, sum, 0.02, "what is left is that it is none of these")
+	nothing := cause.Ranking{NoClearCause: true, Candidates: []cause.Candidate{{Entity: "web", Confidence: 0.34}, {Entity: "api", Confidence: 0.33}, {Entity: "db", Confidence: 0.33}}}
+	require.Equal(t, alone.Causes, run(correlate.Deps{Evidence: metrics{nothing}}).Causes, "a ranking of nothing changes nothing")
 }
 
 func TestMemoryIsBounded(t *testing.T) {

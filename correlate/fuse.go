@@ -34,7 +34,7 @@ func (v *view) causes(i *Incident) {
 			q.Entities = append(q.Entities, c.Entity)
 		}
 		q.Changes = v.changesAt(q)
-		if r, ok := ev.Ranking(q); ok {
+		if r, ok := ev.Ranking(q); ok && tells(&r) {
 			fuse(i.Causes, r)
 			v.ranking = &r
 		}
@@ -90,14 +90,22 @@ func (v *view) ownCause(i *Incident) {
 
 // fuse multiplies two independent opinions, what the alerts say and what the metrics say, and makes
 // the product probabilities again (a logarithmic opinion pool with equal weights). An entity that the
-// metrics do not rank keeps what an open mind leaves it.
+// metrics do not rank keeps what an open mind leaves it, and so does "none of these", which is a hypothesis
+// like the others.
 func fuse(causes []Cause, r cause.Ranking) {
 	byName := map[string]*cause.Candidate{}
 	for i := range r.Candidates {
 		byName[r.Candidates[i].Entity] = &r.Candidates[i]
 	}
 	caller, callee := slowCall(r)
-	sum := 0.0
+	sum, none, noneOfMetrics := 0.0, 1.0, 1.0
+	for i := range causes {
+		none -= causes[i].Confidence
+		if m := byName[causes[i].Entity.Name]; m != nil {
+			noneOfMetrics -= m.Confidence
+		}
+	}
+	sum = (max(0, none) + openAlerts) * (max(0, noneOfMetrics) + openMetrics)
 	for i := range causes {
 		c := &causes[i]
 		p := 0.0
@@ -118,6 +126,11 @@ func fuse(causes []Cause, r cause.Ranking) {
 		causes[i].Confidence /= sum
 	}
 	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
+}
+
+// tells says whether a ranking rests on anything: without a single observation its order is that of the names.
+func tells(r *cause.Ranking) bool {
+	return !r.NoClearCause || r.DecidedBy != "" || slices.ContainsFunc(r.Candidates, func(c cause.Candidate) bool { return len(c.Evidence) > 0 })
 }
 
 // slowCall is the call on whose way the time is lost, when that decided the ranking: its caller's name and

@@ -25,6 +25,7 @@ func replayCommand(app *kingpin.Application) map[string]runFunc {
 	cmd.Flag("from", "Begin of the range: RFC 3339, Unix seconds, or a time before now such as -6h.").Default("-24h").StringVar(&r.from)
 	cmd.Flag("to", "End of the range.").Default("now").StringVar(&r.to)
 	cmd.Flag("match", `Only these alerts, those of the route to Tidemark, for example {severity!="none"}.`).StringVar(&r.match)
+	cmd.Flag("alerts-only", "Leave out what the watched series and changes would have said: faster, and less than the live process knows.").BoolVar(&r.alertsOnly)
 	cmd.Flag("team-label", "Label by which the report counts.").Default("team").StringVar(&r.team)
 	cmd.Flag("output", "Output format: simple, extended or json.").Short('o').Default("simple").EnumVar(&r.output, "simple", "extended", "json")
 	return map[string]runFunc{cmd.FullCommand(): r.run}
@@ -32,6 +33,7 @@ func replayCommand(app *kingpin.Application) map[string]runFunc {
 
 type replayCmd struct {
 	prom                          *promFlags
+	alertsOnly                    bool
 	from, to, match, team, output string
 }
 
@@ -55,10 +57,7 @@ func (r *replayCmd) run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer c.Close()
-	o.Correlate, o.Topology, o.History = cfg.Correlate, cfg.Topology, time.Duration(cfg.Baseline.History)
-	if o.Zone, err = time.LoadLocation(cfg.Baseline.TimeZone); err != nil {
-		return fmt.Errorf("load time zone: %w", err)
-	}
+	o.Config, o.AlertsOnly = cfg, r.alertsOnly
 	bar := progress.New(s.err, "Replaying")
 	o.Progress = bar.Set
 	report, err := replay.Run(ctx, c, o)
@@ -106,9 +105,17 @@ func (r *replayCmd) print(out io.Writer, p *replay.Report) error {
 		}
 	}
 	if r.output == "extended" {
-		fmt.Fprintln(w, "\nAlerts and topology decide here. The live process also weighs anomalies, changes and metrics, and waits of rules are those of today.")
+		fmt.Fprintln(w, "\n"+r.grounds())
 	}
 	return w.Flush()
+}
+
+// grounds says what the report stands on.
+func (r *replayCmd) grounds() string {
+	if r.alertsOnly {
+		return "Alerts and topology decide here (--alerts-only). The live process also weighs anomalies, changes and metrics. The rules are those of today."
+	}
+	return "Decided as the live process does, from alerts, topology, anomalies, changes and metrics. What is pushed to it (log lines, spans, changes) is not in Prometheus; the rules are those of today."
 }
 
 // spared says how many pages fewer there are.

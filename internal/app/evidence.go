@@ -151,6 +151,25 @@ func (ev *evidence) renew() {
 	}
 }
 
+// nextLook is when the next moment of a followed incident may be scored; zero: none is to come.
+func (ev *evidence) nextLook() time.Time {
+	ev.mu.Lock()
+	defer ev.mu.Unlock()
+	now := ev.deps.now()
+	var first time.Time
+	for _, o := range ev.asked {
+		for _, age := range looks {
+			if at := o.question.FirstAlert.Add(age + ingestDelay); at.After(now) {
+				if first.IsZero() || at.Before(first) {
+					first = at
+				}
+				break
+			}
+		}
+	}
+	return first
+}
+
 // drain answers all that was asked.
 func (ev *evidence) drain() {
 	for {

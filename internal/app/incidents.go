@@ -61,7 +61,7 @@ func newIncidents(s *session) (*incidents, error) {
 		i.nudge()
 	})
 	i.engine = correlate.NewEngine(s.cfg.Correlate, correlate.Deps{
-		Logger: i.logger, Topology: s.graph, Rules: s.holdOf, Evidence: i.evidence, History: i.history,
+		Logger: i.logger, Topology: s.graph, Rules: s.holdOf, Evidence: i.evidence, History: i.history, Archive: s.archive,
 	})
 	f := promauto.With(s.registry)
 	i.metrics = incidentMetrics{

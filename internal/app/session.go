@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/topology"
 	"github.com/tidemark/tidemark/internal/access"
 	"github.com/tidemark/tidemark/internal/config"
@@ -48,6 +49,9 @@ type session struct {
 	reconciler *notify.Reconciler
 	access     *access.Table
 	handler    http.Handler
+
+	// archive is given the incidents that the correlation forgets; nil: nobody asks.
+	archive func(correlate.Incident)
 
 	cancel context.CancelFunc
 	done   chan error

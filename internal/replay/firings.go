@@ -61,13 +61,13 @@ func (r *run) close(at int64) {
 
 // readFirings reads which alerts fired when, the history before the range included, in order of time and
 // labels.
-func readFirings(ctx context.Context, src Source, o *Options, known *rulebook) ([]Firing, error) {
+func readFirings(ctx context.Context, src *promread.Client, o *Options, known *rulebook) ([]Firing, error) {
 	matchers := append([]*labels.Matcher{
 		labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, "ALERTS"),
 		labels.MustNewMatcher(labels.MatchEqual, "alertstate", "firing"),
 	}, o.Match...)
 	runs := map[string]*run{}
-	from, to := o.From.Add(-o.History).UnixMilli(), o.To.UnixMilli()
+	from, to := o.From.Add(-o.history()).UnixMilli(), o.To.UnixMilli()
 	err := src.Read(ctx, matchers, from, to, func(s promread.Series) error {
 		key := s.Labels.String()
 		r := runs[key]

@@ -22,6 +22,7 @@ import (
 
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/topology"
+	"github.com/tidemark/tidemark/internal/config"
 	"github.com/tidemark/tidemark/internal/promread"
 	"github.com/tidemark/tidemark/internal/replay"
 	"github.com/tidemark/tidemark/internal/replay/replaytest"
@@ -73,9 +74,12 @@ func open(t *testing.T, s *replaytest.Server) *promread.Client {
 }
 
 func options() replay.Options {
-	return replay.Options{
-		From: begin, To: begin.Add(24 * time.Hour), Correlate: correlate.DefaultConfig(), Topology: topology.DefaultConfig(), TeamLabel: "team",
+	cfg, err := config.ZeroConfig("http://localhost:9090", nil)
+	if err != nil {
+		panic(err) // Of a constant.
 	}
+	cfg.Baseline.History = 0
+	return replay.Options{From: begin, To: begin.Add(24 * time.Hour), Config: cfg, TeamLabel: "team"}
 }
 
 func replayed(t *testing.T, s *replaytest.Server, change ...func(*replay.Options)) *replay.Report {
@@ -233,7 +237,7 @@ func gap(s *replaytest.Server, minutes int, pairs ...string) {
 func TestWhatNobodyIsToldOfIsListed(t *testing.T) {
 	s := &replaytest.Server{Rules: shopRules}
 	s.Firing(minute(10), minute(10).Add(15*time.Second), "alertname", "CertExpires", "team", "mail")
-	r := replayed(t, s, func(o *replay.Options) { o.Correlate.Wait = model.Duration(time.Minute) })
+	r := replayed(t, s, func(o *replay.Options) { o.Config.Correlate.Wait = model.Duration(time.Minute) })
 	require.Zero(t, r.IncidentPages)
 	require.Equal(t, []replay.Hidden{{Labels: model.LabelSet{"alertname": "CertExpires", "team": "mail"}, Start: minute(10), End: minute(10).Add(15 * time.Second)}}, r.Hidden)
 	require.Equal(t, 1, r.Teams[0].Hidden)
@@ -245,7 +249,7 @@ func TestHistoryBeforeTheRangeIsKnown(t *testing.T) {
 		s.Firing(minute(day*1440+120), minute(day*1440+150), "alertname", "CertExpires", "service", "backup")
 	}
 	s.Firing(minute(-60), minute(30), "alertname", "HighLatency", "severity", "warning", "service", "web")
-	o := func(o *replay.Options) { o.History = 20 * 24 * time.Hour }
+	o := func(o *replay.Options) { o.Config.Baseline.History = model.Duration(20 * 24 * time.Hour) }
 	r := replayed(t, s, o)
 	require.Equal(t, 2, r.Firings, "what ended before the range is not counted")
 	require.Equal(t, 1, r.AlreadyFiring)
@@ -270,7 +274,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no range":   {func(o *replay.Options) { o.To = time.Time{} }, "replay: from and to are needed"},
 		"backwards":  {func(o *replay.Options) { o.From, o.To = o.To, o.From }, "replay: from 2026-11-21T00:00:00Z is not before to 2026-11-20T00:00:00Z"},
 		"no team":    {func(o *replay.Options) { o.TeamLabel = "" }, "replay: the label that names the team is empty"},
-		"bad config": {func(o *replay.Options) { o.Correlate.MaxAlerts = 1 }, "correlate.max_alerts is 1: want at least 100"},
+		"bad config": {func(o *replay.Options) { o.Config.Correlate.MaxAlerts = 1 }, "correlate.max_alerts is 1: want at least 100"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options()

@@ -66,6 +66,8 @@ type Incident struct {
 	Cause      string    `json:"cause"` // empty: no clear cause
 	Confidence float64   `json:"confidence"`
 	MergedInto string    `json:"merged_into,omitempty"`
+	// Detail is the whole incident, as /api/v1/incidents/ID of the live process has it.
+	Detail correlate.Incident `json:"detail"`
 }
 
 // groupInterval is Alertmanager's default: a group that is silent for less is not new.
@@ -119,7 +121,7 @@ func (d *driver) report(firings []Firing) *Report {
 
 // told are the incidents that people were told of, in order of time.
 func (d *driver) told() []correlate.Incident {
-	all := slices.Concat(d.archived, d.engine.Incidents())
+	all := slices.Concat(d.archived, d.past.Incidents())
 	all = slices.DeleteFunc(all, func(i correlate.Incident) bool { return d.opened[i.ID] == 0 })
 	slices.SortFunc(all, func(a, b correlate.Incident) int {
 		return cmp.Or(a.FirstAlert.Compare(b.FirstAlert), cmp.Compare(a.ID, b.ID))
@@ -130,7 +132,7 @@ func (d *driver) told() []correlate.Incident {
 // identity are the labels without those that tell replicas apart.
 func (d *driver) identity(ls model.LabelSet) model.LabelSet {
 	out := ls.Clone()
-	for _, name := range d.o.Correlate.ReplicaLabels {
+	for _, name := range d.o.Config.Correlate.ReplicaLabels {
 		delete(out, model.LabelName(name))
 	}
 	return out
@@ -201,7 +203,7 @@ func pagesByName(firings []Firing) int {
 func (d *driver) incident(i *correlate.Incident) Incident {
 	out := Incident{
 		ID: i.ID, State: i.State, Severity: i.Severity, FirstAlert: i.FirstAlert, Told: i.Opened, End: i.End, Pages: d.opened[i.ID],
-		Alerts: len(i.Alerts), Title: i.Title, Summary: i.Summary, MergedInto: i.MergedInto, Teams: []string{},
+		Alerts: len(i.Alerts), Title: i.Title, Summary: i.Summary, MergedInto: i.MergedInto, Teams: []string{}, Detail: *i,
 	}
 	for _, m := range i.Alerts {
 		out.Teams = append(out.Teams, string(m.Labels[model.LabelName(d.o.TeamLabel)]))

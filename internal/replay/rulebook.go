@@ -7,21 +7,16 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
-
-	"github.com/tidemark/tidemark/correlate/topology"
-	"github.com/tidemark/tidemark/rules"
 )
 
 // rulebook is what the rules of today say of alerts of the past.
 type rulebook struct {
-	read      bool
-	holds     rules.Durations
 	byName    map[string][]rulefmt.Rule
 	intervals map[string]time.Duration
 }
 
-func newRulebook(groups []rulefmt.RuleGroup, read bool) *rulebook {
-	b := &rulebook{read: read, holds: rules.DurationsOf(groups), byName: map[string][]rulefmt.Rule{}, intervals: map[string]time.Duration{}}
+func newRulebook(groups []rulefmt.RuleGroup) *rulebook {
+	b := &rulebook{byName: map[string][]rulefmt.Rule{}, intervals: map[string]time.Duration{}}
 	for _, g := range groups {
 		for _, r := range g.Rules {
 			if r.Alert == "" {
@@ -32,14 +27,6 @@ func newRulebook(groups []rulefmt.RuleGroup, read bool) *rulebook {
 		}
 	}
 	return b
-}
-
-// hold is the `for:` of the rule that made an alert.
-func (b *rulebook) hold(ls model.LabelSet) (time.Duration, bool) {
-	if !b.read || ls[model.AlertNameLabel] == "" {
-		return 0, false
-	}
-	return b.holds.ForAlert(topology.LabelsOf(ls)), true
 }
 
 // minGap is how long no sample means that the alert is over: the time that Prometheus itself takes
@@ -59,9 +46,7 @@ func (b *rulebook) annotations(ls model.LabelSet) model.LabelSet {
 		}
 		out := model.LabelSet{}
 		for name, text := range r.Annotations {
-			if filled, ok := fill(text, ls); ok {
-				out[model.LabelName(name)] = model.LabelValue(filled)
-			}
+			out[model.LabelName(name)] = model.LabelValue(fill(text, ls))
 		}
 		return out
 	}
@@ -77,12 +62,16 @@ func carries(ls model.LabelSet, rule map[string]string) bool {
 	return true
 }
 
-var labelOf = regexp.MustCompile(`\{\{-?\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*-?\}\}`)
+var (
+	labelOf  = regexp.MustCompile(`\{\{-?\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*-?\}\}`)
+	template = regexp.MustCompile(`\{\{.*?\}\}`)
+)
 
-// fill puts labels into a template; false when it asks for more than labels, such as the value.
-func fill(text string, ls model.LabelSet) (string, bool) {
+// fill puts labels into a template. What else it asks for, as the value, is not known any more: the words around it
+// are what tells the kind of the alert.
+func fill(text string, ls model.LabelSet) string {
 	text = labelOf.ReplaceAllStringFunc(text, func(m string) string {
 		return string(ls[model.LabelName(labelOf.FindStringSubmatch(m)[1])])
 	})
-	return text, !strings.Contains(text, "{{")
+	return template.ReplaceAllString(text, "…")
 }

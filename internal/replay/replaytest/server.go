@@ -59,6 +59,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, `{"groups":[`+s.Rules+`]}`)
 	case "/api/v1/query":
 		reply(w, `{"resultType":"vector","result":[`+s.Vectors[r.FormValue("query")]+`]}`)
+	case "/api/v1/query_range":
+		reply(w, `{"resultType":"matrix","result":[]}`)
 	case "/api/v1/label/__name__/values":
 		var names []string
 		for _, x := range s.Series {
