@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -116,9 +115,6 @@ func (p *Past) Alerts(ctx context.Context, as []*model.Alert) {
 	p.s.incidents.alerts(as)
 }
 
-// Hold is the `for:` of an alert's rule, Incidents what the correlation holds now.
-func (p *Past) Hold(ls model.LabelSet) (time.Duration, bool) { return p.s.holdOf(ls) }
-
 // Incidents are the incidents that the correlation holds now.
 func (p *Past) Incidents() []correlate.Incident { return p.s.incidents.engine.Incidents() }
 
@@ -161,7 +157,7 @@ func (p *Past) next() time.Time {
 	if t := p.s.incidents.engine.NextStep(p.clock); !t.IsZero() {
 		soonest(maxTime(t, p.stepped.Add(pastStep)))
 	}
-	if p.opts.AlertsOnly {
+	if !p.reading(p.clock) {
 		return first
 	}
 	soonest(p.rediscover)
@@ -175,6 +171,9 @@ func (p *Past) next() time.Time {
 	return first
 }
 
+// reading says whether metrics take part at a time: after the range, what was found in it is only told.
+func (p *Past) reading(at time.Time) bool { return !p.opts.AlertsOnly && !at.After(p.opts.To) }
+
 func maxTime(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -186,7 +185,7 @@ func maxTime(a, b time.Time) time.Time {
 func (p *Past) work(ctx context.Context, at time.Time) {
 	p.clock = at
 	s := p.s
-	if !p.opts.AlertsOnly {
+	if p.reading(at) {
 		if !at.Before(p.rediscover) {
 			p.rediscover = at.Add(discoverInterval)
 			if err := s.scorer.update(ctx); err != nil && ctx.Err() == nil {
@@ -308,9 +307,10 @@ func (a *aheadQueries) Query(ctx context.Context, expr string, at time.Time) (mo
 		}
 		var err error
 		b.matrix, err = a.client.QueryRange(ctx, expr, b.from, b.to, a.step)
-		if _, ours := errors.AsType[*promread.Error](err); ours && promread.ReasonOf(err) == promread.TooLarge {
+		switch {
+		case promread.ReasonOf(err) == promread.TooLarge:
 			b.failed = true
-		} else if err != nil {
+		case err != nil:
 			return nil, err
 		}
 		a.blocks[expr] = b
