@@ -80,7 +80,7 @@ func TestAnIncidentLivesFromOpenedToResolved(t *testing.T) {
 	e := engine("web", "api", "db")
 	e.Alerts(t0.Add(time.Minute), outage(0))
 	e.Step(t0.Add(time.Minute))
-	events := e.Step(t0.Add(time.Minute + 3*time.Second))
+	events := e.Step(t0.Add(time.Minute + 15*time.Second))
 	require.Equal(t, []string{"opened database db outage affecting api and web"}, sortedTitles(events))
 	id := events[0].Incident.ID
 
@@ -454,13 +454,34 @@ func TestTimeLostBetweenTwoServicesNamesTheWayBetweenThem(t *testing.T) {
 	require.Equal(t, "the time is spent between them", first.Evidence[len(first.Evidence)-1].Text)
 }
 
-func TestTheFirstPostWaitsAWhileForAClearCause(t *testing.T) {
-	unsure := metrics{cause.Ranking{Candidates: []cause.Candidate{{Entity: "db", Confidence: 0.3}, {Entity: "api", Confidence: 0.3}, {Entity: "cache", Confidence: 0.3}}}}
-	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: chain("web", "api", "db", "cache"), Rules: noHold, Evidence: unsure})
-	e.Alerts(t0, []*model.Alert{alert("HighLatencyP95", "web", 0)})
-	require.Empty(t, e.Step(t0))
-	require.True(t, live(e)[0].NoClearCause)
-	require.Empty(t, e.Step(t0.Add(3*time.Second)), "no clear cause yet")
-	require.Equal(t, t0.Add(15*time.Second), e.NextStep(t0.Add(3*time.Second)))
-	require.Len(t, e.Step(t0.Add(15*time.Second)), 1, "told all the same")
+func TestTheFirstPostWaitsAWhileForASettledCause(t *testing.T) {
+	for name, c := range map[string]struct {
+		evidence correlate.Evidence
+		told     time.Duration
+	}{
+		"the metrics are sure":                              {metrics{cause.Ranking{End: t0, Candidates: []cause.Candidate{{Entity: "web", Confidence: 0.9}, {Entity: "api", Confidence: 0.05}}}}, 3 * time.Second},
+		"the metrics are sure of the time before the alert": {metrics{cause.Ranking{End: t0.Add(-10 * time.Second), Candidates: []cause.Candidate{{Entity: "web", Confidence: 0.9}}}}, 15 * time.Second},
+		"the metrics do not know":                           {metrics{cause.Ranking{End: t0, Candidates: []cause.Candidate{{Entity: "db", Confidence: 0.3}, {Entity: "api", Confidence: 0.3}, {Entity: "cache", Confidence: 0.3}}}}, 15 * time.Second},
+		"the metrics say something else":                    {metrics{cause.Ranking{End: t0, Candidates: []cause.Candidate{{Entity: "api", Confidence: 0.8}, {Entity: "web", Confidence: 0.1}}}}, 15 * time.Second},
+		"the metrics have not answered":                     {silent{}, 15 * time.Second},
+		"there are no metrics to be waited for":             {nil, 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: chain("web", "api", "db", "cache"), Rules: noHold, Evidence: c.evidence})
+			e.Alerts(t0, []*model.Alert{alert("HighLatencyP95", "web", 0)})
+			now, steps := t0, 0
+			for len(e.Step(now)) == 0 {
+				require.Less(t, steps, 20, "never told")
+				next := e.NextStep(now)
+				require.True(t, next.After(now), "asked for a step without a pause")
+				now, steps = next, steps+1
+			}
+			require.Equal(t, c.told, now.Sub(t0))
+		})
+	}
 }
+
+// silent is evidence that never has an answer.
+type silent struct{}
+
+func (silent) Ranking(correlate.Question) (cause.Ranking, bool) { return cause.Ranking{}, false }

@@ -17,6 +17,10 @@ const (
 	// nothing of what has no alerts: their mind is the more open one.
 	openAlerts  = 0.12
 	openMetrics = 0.05
+	// settledCause is the confidence from which on the first post waits for nothing more.
+	settledCause = 0.7
+	// sampleGrid is how long before the first alert the newest sample may lie to be of its time.
+	sampleGrid = 5 * time.Second
 )
 
 // causes writes the ranked causes with their evidence and fuses in what the metrics say.
@@ -37,6 +41,7 @@ func (v *view) causes(i *Incident) {
 		if r, ok := ev.Ranking(q); ok && tells(&r) {
 			fuse(i.Causes, r)
 			v.ranking = &r
+			v.t.measured = r.End.After(q.FirstAlert.Add(-sampleGrid))
 		}
 	}
 	if len(i.Causes) > 0 {
@@ -177,7 +182,15 @@ func (v *view) causeText(c Cause, own []*item, r ranked) string {
 	if len(names) > 0 {
 		text += " (" + countedNames(names, 2) + ")"
 	}
-	return text + fmt.Sprintf("; explains %d of %s", min(r.parts.explained, len(v.g.items)), plural(len(v.g.items), "alert", "alerts"))
+	return text + fmt.Sprintf("; explains %d of %s", min(r.parts.explained, len(v.g.items)), v.signs())
+}
+
+// signs is how many members there are, in words.
+func (v *view) signs() string {
+	if slices.ContainsFunc(v.g.items, func(it *item) bool { return it.rec.Anomaly != nil }) {
+		return fmt.Sprintf("%d alerts and anomalies", len(v.g.items))
+	}
+	return plural(len(v.g.items), "alert", "alerts")
 }
 
 func round3(x float64) float64 { return math.Round(x*1000) / 1000 }
@@ -214,7 +227,7 @@ func (v *view) evidence(c ranked, own []*item) []cause.Evidence {
 	}
 	out = append(out, cause.Evidence{
 		Kind: "coverage", For: c.parts.explained*2 >= len(v.g.items), Entity: r.ent.Name, Time: fromSeconds(c.start),
-		Text:  fmt.Sprintf("%d of %d alerts are where and when trouble at %s would show", min(c.parts.explained, len(v.g.items)), len(v.g.items), r.ent.Name),
+		Text:  fmt.Sprintf("%d of %s are where and when trouble at %s would show", min(c.parts.explained, len(v.g.items)), v.signs(), r.ent.Name),
 		Value: float64(c.parts.explained), Weight: c.parts.gain,
 	})
 	if len(own) == 0 {

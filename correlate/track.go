@@ -36,7 +36,9 @@ type tracked struct {
 	id        string
 	firstSeen time.Time
 	opened    time.Time // zero: not yet told
-	unclear   bool      // not yet told for want of a clear cause
+	unsettled bool      // not yet told: the next alerts or the metrics may change the cause
+	looked    time.Time // when it was found unsettled last
+	measured  bool      // the metrics of the time of the first alert had their say
 	state     string
 	revision  int
 	revised   time.Time
@@ -320,8 +322,8 @@ func (t *tracked) wake(cfg *Config) time.Time {
 		if !t.group.alive() {
 			return time.Time{}
 		}
-		if t.unclear {
-			return maxTime(at, t.firstSeen.Add(time.Duration(cfg.ClearWait)))
+		if t.unsettled {
+			return maxTime(at, minTime(t.looked.Add(lookAgain), t.firstSeen.Add(time.Duration(cfg.ClearWait))))
 		}
 		return at
 	}
@@ -393,14 +395,25 @@ func (e *Engine) open(t *tracked, now time.Time) EventType {
 	if at, ok := t.tellable(&e.cfg); !ok || !t.group.alive() || now.Before(at) {
 		return ""
 	}
-	t.unclear = now.Before(t.firstSeen.Add(time.Duration(e.cfg.ClearWait))) && e.renderOf(t).NoClearCause
-	if t.unclear {
-		return "" // The next alerts or the metrics may tell in a moment.
+	t.unsettled = now.Before(t.firstSeen.Add(time.Duration(e.cfg.ClearWait))) && !e.settled(t)
+	if t.unsettled {
+		t.looked, t.stale = now, true
+		return ""
 	}
 	t.opened, t.revision, t.revised, t.stale = now, 1, now, true
 	t.state = StateFiring
 	t.tell(e, now)
 	return EventOpened
+}
+
+// lookAgain is how soon an unsettled incident is looked at anew, whatever comes in.
+const lookAgain = 2 * time.Second
+
+// settled: the cause is as good as known. The first alerts of a storm come from whoever has the lowest
+// threshold, so the alerts alone are not believed before the metrics were asked.
+func (e *Engine) settled(t *tracked) bool {
+	i := e.renderOf(t)
+	return len(i.Causes) > 0 && i.Causes[0].Confidence >= settledCause && (t.measured || e.deps.Evidence == nil)
 }
 
 func (t *tracked) tell(e *Engine, now time.Time) {

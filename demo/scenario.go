@@ -236,8 +236,8 @@ func (p *scenario) paged() bool {
 			p.say("The pager rings:")
 			p.detail("%s", e.Payload.Summary)
 			for _, k := range []string{"cause", "confidence", "affected", "evidence", "action"} {
-				if v, _ := e.Payload.CustomDetails[k].(string); v != "" {
-					p.detail("  %-10s  %s", k, strings.ReplaceAll(v, "\n", "\n              "))
+				if v := e.Payload.CustomDetails[k]; v != nil && v != "" {
+					p.detail("  %-10s  %s", k, strings.ReplaceAll(fmt.Sprint(v), "\n", "\n              "))
 				}
 			}
 			return true

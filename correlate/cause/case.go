@@ -165,6 +165,8 @@ type Ranking struct {
 	Candidates []Candidate `json:"ranking"`
 	// Start of the fault, given or found.
 	Start time.Time `json:"start"`
+	// End is when the newest sample that was ranked was taken; zero: there was none.
+	End time.Time `json:"-"`
 	// NoClearCause says that the first candidate should not be acted on.
 	NoClearCause bool `json:"no_clear_cause"`
 	// DecidedBy names the kind of evidence that put the first candidate first.

@@ -106,6 +106,9 @@ func (v *view) ranking(d decision, opts Options) Ranking {
 	if v.start > 0 {
 		r.Start = msTime(v.start)
 	}
+	if len(v.series) > 0 {
+		r.End = msTime(v.end)
+	}
 	limit := opts.MaxEvidence
 	if limit <= 0 {
 		limit = maxEvidence

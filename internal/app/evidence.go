@@ -18,13 +18,15 @@ import (
 // question is answered from what is known; a ranking that is missing or old is made in the background, and the
 // engine is told.
 //
-// A ranking is a function of the question and of one of a few moments after the first alert, of which all
-// samples are scored: so that it does not depend on when it was asked for, and a replay of the past ranks alike.
+// A ranking is a function of the question and of one of a few moments after the first alert: so that it does
+// not depend on when it was asked for, and a replay of the past ranks alike. Of the first moments, on which the
+// first post waits, what is not scored yet is read ahead; of the later ones all samples are scored.
 type evidence struct {
 	deps evidenceDeps
 	// heard is told which incident has a new ranking.
 	heard func(incident string)
 	ask   chan correlate.Question
+	ahead ahead // Used by Run alone.
 
 	mu    sync.Mutex
 	asked map[string]*opinion
@@ -58,6 +60,8 @@ const (
 	// keepOpinions bounds how many rankings are kept, maxFollowed how many of them are renewed as time goes by.
 	keepOpinions = 1000
 	maxFollowed  = 64
+	// aheadUntil is the age up to which a moment is ranked before it is scored: that of the first post.
+	aheadUntil = 15 * time.Second
 	// lookEvery is how often it is looked whether a moment is due.
 	lookEvery = time.Second
 	// lateWatch is how long a moment waits for a watch that can't be read.
@@ -102,18 +106,21 @@ func sameQuestion(a, b correlate.Question) bool {
 	return a.FirstAlert.Equal(b.FirstAlert) && a.Symptom.Equal(b.Symptom) && slices.EqualFunc(a.Entities, b.Entities, sameEntity) && len(a.Changes) == len(b.Changes)
 }
 
-// lookOf is the latest moment of which everything is scored; zero: none yet.
+// lookOf is the latest moment of which everything is scored or can be read ahead; zero: none yet.
 func (ev *evidence) lookOf(q correlate.Question) time.Time {
 	now := ev.deps.now()
 	upTo := ev.deps.scorer.complete(now.Add(-lateWatch))
 	var last time.Time
 	for _, age := range looks {
-		if at := q.FirstAlert.Add(age); at.Before(upTo) && !at.Add(ingestDelay).After(now) {
+		if at := q.FirstAlert.Add(age); (at.Before(upTo) || isAhead(age)) && !at.Add(ingestDelay).After(now) {
 			last = at
 		}
 	}
 	return last
 }
+
+// isAhead says whether a moment of this age is read ahead of scoring.
+func isAhead(age time.Duration) bool { return age >= 0 && age <= aheadUntil }
 
 // Run answers questions, and renews answers as time goes by, until ctx ends.
 func (ev *evidence) Run(ctx context.Context) error {
@@ -124,7 +131,7 @@ func (ev *evidence) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case q := <-ev.ask:
-			ev.answer(q)
+			ev.answer(ctx, q)
 		case <-tick.C:
 			ev.renew()
 		}
@@ -171,11 +178,11 @@ func (ev *evidence) nextLook() time.Time {
 }
 
 // drain answers all that was asked.
-func (ev *evidence) drain() {
+func (ev *evidence) drain(ctx context.Context) {
 	for {
 		select {
 		case q := <-ev.ask:
-			ev.answer(q)
+			ev.answer(ctx, q)
 		default:
 			return
 		}
@@ -183,7 +190,7 @@ func (ev *evidence) drain() {
 }
 
 // answer ranks at the latest moment that is scored.
-func (ev *evidence) answer(q correlate.Question) {
+func (ev *evidence) answer(ctx context.Context, q correlate.Question) {
 	ev.mu.Lock()
 	look := ev.lookOf(q)
 	old := ev.asked[q.Incident]
@@ -191,7 +198,7 @@ func (ev *evidence) answer(q correlate.Question) {
 	ev.mu.Unlock()
 	o := &opinion{question: q, look: look}
 	if !look.IsZero() {
-		c := ev.build(q, look)
+		c := ev.build(ctx, q, look)
 		if old != nil && old.ranked && len(c.Series) < len(ev.deps.scorer.all()) && !reaches(&c, q.FirstAlert) {
 			o.ranking, o.ranked = old.ranking, true // The samples of that time are gone: what was seen then stands.
 		} else {

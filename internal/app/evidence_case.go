@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,7 +20,11 @@ import (
 
 // build gathers what a ranking may read: the samples up to a moment of every watched series that belongs to
 // an entity, the graph, the changes, and what was counted of pushed lines and spans.
-func (ev *evidence) build(q correlate.Question, look time.Time) cause.Case {
+func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.Time) cause.Case {
+	var fresh map[*entry][]web.Point
+	if isAhead(look.Sub(q.FirstAlert)) {
+		fresh = ev.ahead.upTo(ctx, ev.deps, look)
+	}
 	view := ev.deps.graph.At(q.FirstAlert)
 	c := cause.Case{ID: q.Incident, AlertTime: q.FirstAlert, Attributes: map[string]map[string]string{}}
 	for _, e := range q.Entities {
@@ -37,7 +42,7 @@ func (ev *evidence) build(q correlate.Question, look time.Time) cause.Case {
 		c.Changes = append(c.Changes, cause.Change{Time: ch.Time, Entity: ch.Entity.Name, Kind: ch.Kind, Text: ch.Text, Query: ch.Query})
 	}
 	for _, en := range ev.deps.scorer.all() {
-		if s, ok := en.asSeries(view, ev.deps.labels, look); ok {
+		if s, ok := en.asSeries(view, ev.deps.labels, look, fresh[en]); ok {
 			c.Series = append(c.Series, s)
 		}
 	}
@@ -82,8 +87,8 @@ func entityOf(get func(string) string, view *topology.View, cfg *correlate.Confi
 	return fallback, fallback != ""
 }
 
-// asSeries is the entry as a ranking of a moment reads it.
-func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, look time.Time) (cause.Series, bool) {
+// asSeries is the entry as a ranking of a moment reads it; fresh is what was read ahead of scoring.
+func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, look time.Time, fresh []web.Point) (cause.Series, bool) {
 	s := cause.Series{Metric: e.watch.metric, Query: e.query()}
 	if client, server := e.series.Labels().Get("client"), e.series.Labels().Get("server"); client != "" && server != "" {
 		s.Entity, s.Peer = client, server
@@ -95,11 +100,15 @@ func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, look time.T
 		}
 		s.Entity = name
 	}
-	for _, p := range e.recentPoints() {
-		if p.Time <= look.UnixMilli() {
-			s.T, s.V = append(s.T, p.Time), append(s.V, p.Value)
+	add := func(points []web.Point, from, to time.Time) {
+		for _, p := range points {
+			if n := len(s.T); p.Time >= from.UnixMilli() && p.Time <= to.UnixMilli() && (n == 0 || p.Time > s.T[n-1]) {
+				s.T, s.V = append(s.T, p.Time), append(s.V, p.Value)
+			}
 		}
 	}
+	add(e.recentPoints(), time.Time{}, look)
+	add(fresh, look.Truncate(e.watch.interval), look)
 	old := max(0, len(s.T)-rankedSamples)
 	s.T, s.V = s.T[old:], s.V[old:]
 	return s, len(s.T) > 1

@@ -76,7 +76,7 @@ func TestARankingDoesNotDependOnWhenItIsAskedFor(t *testing.T) {
 		ev := watched(t, src, &now)
 		_, ok := ev.Ranking(question())
 		require.False(t, ok, "nothing is known yet, and nothing waits")
-		ev.drain()
+		ev.drain(t.Context())
 		r, ok := ev.Ranking(question())
 		require.True(t, ok)
 		require.Equal(t, "db", r.Candidates[0].Entity)
@@ -96,14 +96,14 @@ func TestARankingIsRenewedAsTimeGoesBy(t *testing.T) {
 	heard := 0
 	ev.heard = func(string) { heard++ }
 	ev.Ranking(question())
-	ev.drain()
+	ev.drain(t.Context())
 	r, _ := ev.Ranking(question())
 	require.True(t, r.NoClearCause)
 	for now.Before(alerted.Add(3 * time.Minute)) {
 		now = now.Add(time.Second)
 		require.NoError(t, ev.deps.scorer.catchUp(t.Context(), ev.deps.scorer.watches[0]))
 		ev.renew()
-		ev.drain()
+		ev.drain(t.Context())
 	}
 	r, _ = ev.Ranking(question())
 	require.Equal(t, "db", r.Candidates[0].Entity)
@@ -116,7 +116,7 @@ func TestARankingIsRenewedAsTimeGoesBy(t *testing.T) {
 	q := question()
 	q.Entities = q.Entities[:1]
 	ev.Ranking(q)
-	ev.drain()
+	ev.drain(t.Context())
 	again, ok := ev.Ranking(q)
 	require.True(t, ok)
 	require.Equal(t, r, again)
@@ -127,7 +127,7 @@ func TestEveryClaimOfMetricsHasAQueryForItsValue(t *testing.T) {
 	now := alerted.Add(40 * time.Second)
 	ev := watched(t, src, &now)
 	ev.Ranking(question())
-	ev.drain()
+	ev.drain(t.Context())
 	r, _ := ev.Ranking(question())
 	claims := 0
 	for _, c := range r.Candidates {
@@ -199,4 +199,18 @@ func TestChangesAreLookedForOnTheClocksGridAndToldOnce(t *testing.T) {
 	_, err := parser.NewParser(parser.Options{}).ParseExpr(told[0].Query)
 	require.NoError(t, err)
 	require.Contains(t, told[0].Query, `and on (instance, job, version) label_replace(label_replace(label_replace(vector(1), "instance", "a$$1:80", "", ""), "job", "api", "", ""), "version", "v2", "", ""))[1s:1s] @`)
+}
+
+func TestTheFirstMomentsAreReadAheadOfScoring(t *testing.T) {
+	src := &fleet{from: alerted.Add(-3 * time.Second)} // Begins within the step that is not scored yet.
+	now := alerted.Add(ingestDelay + time.Second)
+	ev := watched(t, src, &now)
+	ev.Ranking(question())
+	ev.drain(t.Context())
+	r, ok := ev.Ranking(question())
+	require.True(t, ok)
+	require.False(t, r.End.Before(alerted.Add(-aheadStep)), "the newest sample is of %s", r.End)
+	require.Equal(t, "db", r.Candidates[0].Entity)
+	scored := ev.deps.scorer.entries[0].series.Last().Time
+	require.Less(t, scored, r.End.UnixMilli(), "what is read ahead is not scored")
 }

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode"
 
 	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/notify"
@@ -87,9 +89,43 @@ func (i *incidents) post(inc *correlate.Incident) notify.Alert {
 	for k, v := range a.Annotations {
 		if v == "" {
 			delete(a.Annotations, k)
+			continue
+		}
+		if k != "summary" && k != "title" && k != "description" { // These are headings, no details.
+			a.Annotations[k] = model.LabelValue(asText(string(v)))
 		}
 	}
 	return a
+}
+
+// asText keeps a sentence a sentence. Alertmanager reads every detail of a PagerDuty event as YAML
+// (template.DeepCopyWithTemplate, since 0.29) and sends the structure that it finds: "disk: slow" would
+// reach the pager as an object, several such lines as one whose order is lost.
+func asText(s string) string {
+	if !structured(s) {
+		return s
+	}
+	s = strings.ReplaceAll(s, ": ", " – ")
+	s = strings.ReplaceAll(s, ":\n", "\n")
+	s = strings.TrimSuffix(s, ":")
+	if structured(s) { // A list, a quoted word, a bracket.
+		s = "· " + s
+	}
+	if structured(s) {
+		s = "· " + strings.Map(func(r rune) rune {
+			if unicode.IsSpace(r) || strings.ContainsRune(":?-{}[]&*!|>'\"%@`", r) {
+				return ' '
+			}
+			return r
+		}, s)
+	}
+	return s
+}
+
+// structured says whether YAML finds more than a scalar.
+func structured(s string) bool {
+	var doc yaml.Node
+	return yaml.Unmarshal([]byte(s), &doc) == nil && (len(doc.Content) != 1 || doc.Content[0].Kind != yaml.ScalarNode)
 }
 
 // firstSeverity and firstShared are what the incident was posted with first: the labels of a post
@@ -139,16 +175,20 @@ func evidenceText(inc *correlate.Incident) string {
 	if len(inc.Causes) == 0 {
 		return ""
 	}
-	var lines []string
+	// The first line makes the rest one text for whoever reads it as YAML; see asText.
+	lines := []string{"What speaks for it (+) and against it (-)"}
 	for _, e := range inc.Causes[0].Evidence {
 		sign := "+ "
 		if !e.For {
 			sign = "- "
 		}
 		lines = append(lines, sign+e.Text)
-		if len(lines) == maxEvidence {
+		if len(lines) > maxEvidence {
 			break
 		}
+	}
+	if len(lines) == 1 {
+		return ""
 	}
 	return strings.Join(lines, "\n")
 }

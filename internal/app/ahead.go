@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark/tidemark/internal/web"
+)
+
+const (
+	// aheadStep is the distance of the samples that are read ahead of scoring.
+	aheadStep = 5 * time.Second
+	// aheadTimeout bounds one reading: a first page that waits for a slow Prometheus is worse than one
+	// without its metrics.
+	aheadTimeout = 4 * time.Second
+	// aheadReads is how many watches are read at once.
+	aheadReads = 2
+)
+
+// ahead is what was read after the last scored step of the watches, for incidents that are about to be told:
+// they ask what their entities show at this moment, up to a scoring interval before the scores do. Nothing
+// of it is scored. One reading serves all incidents of a storm. It is not safe for concurrent use.
+type ahead struct {
+	from, to time.Time
+	points   map[*entry][]web.Point
+}
+
+// upTo returns samples of every watch from the step before look up to look at least.
+func (a *ahead) upTo(ctx context.Context, deps evidenceDeps, look time.Time) map[*entry][]web.Point {
+	if a.points == nil || look.Before(a.from) || look.After(a.to) {
+		a.from, a.to = look, deps.now().Add(-ingestDelay)
+		if a.to.Before(look) {
+			a.to = look
+		}
+		a.points = deps.scorer.readAhead(ctx, a.from, a.to)
+	}
+	return a.points
+}
+
+// readAhead evaluates every watch from the last step before from up to to. A watch that cannot be read in
+// time is left out.
+func (s *scorer) readAhead(ctx context.Context, from, to time.Time) map[*entry][]web.Point {
+	ctx, cancel := context.WithTimeout(ctx, aheadTimeout)
+	defer cancel()
+	var mu sync.Mutex
+	out := map[*entry][]web.Point{}
+	var g errgroup.Group
+	g.SetLimit(aheadReads)
+	for _, w := range s.watchList() {
+		known := s.ringed(w)
+		if len(known) == 0 {
+			continue
+		}
+		g.Go(func() error {
+			err := s.read.Range(ctx, w.Expr, from.Truncate(w.interval), to, aheadStep, func(ls labels.Labels, t []int64, v []float64) error {
+				e := known[ls.String()]
+				if e == nil {
+					return nil
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for i := range t {
+					out[e] = append(out[e], web.Point{Time: t[i], Value: v[i]})
+				}
+				return nil
+			})
+			if err != nil && ctx.Err() == nil {
+				s.logger.Debug("Reading ahead failed", "watch", w.Name, "err", err)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // Failures are in the log; what was read counts.
+	return out
+}
+
+// ringed are the series of a watch whose samples are kept, by their labels' text.
+func (s *scorer) ringed(w *watch) map[string]*entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := maps.Clone(w.series)
+	maps.DeleteFunc(known, func(_ string, e *entry) bool { return e.ring == nil })
+	return known
+}
