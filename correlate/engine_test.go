@@ -445,13 +445,16 @@ func TestTimeLostBetweenTwoServicesNamesTheWayBetweenThem(t *testing.T) {
 		{Entity: "orders", Confidence: 0.05},
 	}}}
 	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: g, Rules: noHold, Evidence: ev})
-	e.Alerts(t0.Add(time.Minute), []*model.Alert{alert("HighLatencyP95", "orders", 0), alert("HighLatencyP95", "web", 5)})
+	e.Alerts(t0.Add(time.Minute), []*model.Alert{alert("HighLatencyP95", "orders", 0), alert("SlowRequests", "orders", 0), alert("HighLatencyP95", "web", 5*time.Second)})
 	e.Step(t0.Add(time.Minute))
 	first := live(e)[0].Causes[0]
 	require.Equal(t, "orders", first.Entity.Name)
 	require.Equal(t, "network to payment", first.Resource)
 	require.False(t, live(e)[0].NoClearCause)
-	require.Equal(t, "the time is spent between them", first.Evidence[len(first.Evidence)-1].Text)
+	require.Equal(t, "the time is spent between them", first.Evidence[0].Text, "what decided comes first")
+	require.Contains(t, first.Text, "the network between orders and payment; explains")
+	require.Equal(t, "network between orders and payment slow, affecting web", live(e)[0].Title)
+	require.Equal(t, "Check delay, packet loss and errors on the network between orders and payment.", live(e)[0].Action)
 }
 
 func TestTheFirstPostWaitsAWhileForASettledCause(t *testing.T) {
@@ -479,6 +482,19 @@ func TestTheFirstPostWaitsAWhileForASettledCause(t *testing.T) {
 			require.Equal(t, c.told, now.Sub(t0))
 		})
 	}
+}
+
+func TestAnAlertThatEndsBeforeItsCauseIsSettledIsToldAllTheSame(t *testing.T) {
+	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: chain("web", "api", "db"), Rules: noHold, Evidence: silent{}})
+	short := []*model.Alert{alert("HighLatencyP95", "web", 0)}
+	e.Alerts(t0, short)
+	require.Empty(t, e.Step(t0))
+	require.Empty(t, e.Step(t0.Add(5*time.Second)), "the metrics have not answered")
+	e.Alerts(t0.Add(6*time.Second), resolved(short, 6*time.Second))
+	require.Equal(t, t0.Add(6*time.Second), e.NextStep(t0.Add(6*time.Second)))
+	events := e.Step(t0.Add(6 * time.Second))
+	require.Len(t, events, 1)
+	require.Equal(t, correlate.EventOpened, events[0].Type)
 }
 
 // silent is evidence that never has an answer.

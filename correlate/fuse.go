@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidemark/tidemark/correlate/cause"
@@ -38,10 +39,12 @@ func (v *view) causes(i *Incident) {
 			q.Entities = append(q.Entities, c.Entity)
 		}
 		q.Changes = v.changesAt(q)
-		if r, ok := ev.Ranking(q); ok && tells(&r) {
-			fuse(i.Causes, r)
-			v.ranking = &r
-			v.t.measured = r.End.After(q.FirstAlert.Add(-sampleGrid))
+		if r, ok := ev.Ranking(q); ok {
+			v.t.measured = r.End.IsZero() || r.End.After(q.FirstAlert.Add(-sampleGrid))
+			if tells(&r) {
+				fuse(i.Causes, r)
+				v.ranking = &r
+			}
 		}
 	}
 	if len(i.Causes) > 0 {
@@ -121,8 +124,11 @@ func fuse(causes []Cause, r cause.Ranking) {
 		if callee != nil && c.Entity.Name == caller {
 			// The alerts see one end of the call, the metrics speak of the other: the way between them is meant.
 			p = callee.Confidence
-			c.Resource = "network to " + callee.Entity
-			c.Evidence = append(c.Evidence, callee.Evidence...)
+			c.Resource = networkTo + callee.Entity
+			if i := strings.LastIndex(c.Text, "; "); i >= 0 { // What it explains stays.
+				c.Text = between(c) + c.Text[i:]
+			}
+			c.Evidence = append(slices.Clone(callee.Evidence), c.Evidence...) // What decided comes first.
 		}
 		c.Confidence = (c.Confidence + openAlerts) * (p + openMetrics)
 		sum += c.Confidence
@@ -136,6 +142,18 @@ func fuse(causes []Cause, r cause.Ranking) {
 // tells says whether a ranking rests on anything: without a single observation its order is that of the names.
 func tells(r *cause.Ranking) bool {
 	return !r.NoClearCause || r.DecidedBy != "" || slices.ContainsFunc(r.Candidates, func(c cause.Candidate) bool { return len(c.Evidence) > 0 })
+}
+
+// networkTo begins the resource of a cause that is the way to another entity.
+const networkTo = "network to "
+
+// between names the way from a cause to the other end of a call; empty: the cause is no way.
+func between(c *Cause) string {
+	callee, ok := strings.CutPrefix(c.Resource, networkTo)
+	if !ok {
+		return ""
+	}
+	return "the network between " + c.Entity.Name + " and " + callee
 }
 
 // slowCall is the call on whose way the time is lost, when that decided the ranking: its caller's name and

@@ -430,7 +430,12 @@ func (v *view) action(i *Incident) (url, hint string) {
 	if hint == "" && len(i.Causes) > 0 && !i.NoClearCause {
 		kind, _, _ := strings.Cut(i.Causes[0].Resource, " ") // "network to payment" is of the network.
 		if h, ok := hints[kind]; ok {
-			hint = fmt.Sprintf(h, i.Causes[0].Entity.Name)
+			if way := between(&i.Causes[0]); way != "" {
+				h, kind = "Check delay, packet loss and errors on %s.", way
+			} else {
+				kind = i.Causes[0].Entity.Name
+			}
+			hint = fmt.Sprintf(h, kind)
 		}
 	}
 	return url, hint

@@ -38,7 +38,7 @@ type tracked struct {
 	opened    time.Time // zero: not yet told
 	unsettled bool      // not yet told: the next alerts or the metrics may change the cause
 	looked    time.Time // when it was found unsettled last
-	measured  bool      // the metrics of the time of the first alert had their say
+	measured  bool      // the metrics of the time of the first alert had their say, or there are none
 	state     string
 	revision  int
 	revised   time.Time
@@ -320,6 +320,9 @@ func (t *tracked) wake(cfg *Config) time.Time {
 			return time.Time{}
 		}
 		if !t.group.alive() {
+			if t.outlived(at) {
+				return at
+			}
 			return time.Time{}
 		}
 		if t.unsettled {
@@ -392,10 +395,11 @@ func (e *Engine) open(t *tracked, now time.Time) EventType {
 		return ""
 	}
 	t.state, t.ended = StateFiring, time.Time{}
-	if at, ok := t.tellable(&e.cfg); !ok || !t.group.alive() || now.Before(at) {
+	at, ok := t.tellable(&e.cfg)
+	if !ok || now.Before(at) || !t.group.alive() && !t.outlived(at) {
 		return ""
 	}
-	t.unsettled = now.Before(t.firstSeen.Add(time.Duration(e.cfg.ClearWait))) && !e.settled(t)
+	t.unsettled = t.group.alive() && now.Before(t.firstSeen.Add(time.Duration(e.cfg.ClearWait))) && !e.settled(t)
 	if t.unsettled {
 		t.looked, t.stale = now, true
 		return ""
@@ -404,6 +408,13 @@ func (e *Engine) open(t *tracked, now time.Time) EventType {
 	t.state = StateFiring
 	t.tell(e, now)
 	return EventOpened
+}
+
+// outlived: the last member ended, but not before the incident could be told. That its cause was not settled
+// by then hides nothing.
+func (t *tracked) outlived(at time.Time) bool {
+	end, ended := t.group.lastEnd()
+	return ended && !end.Before(at)
 }
 
 // lookAgain is how soon an unsettled incident is looked at anew, whatever comes in.

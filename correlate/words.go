@@ -62,6 +62,9 @@ func (v *view) title(i *Incident) string {
 	first := i.Causes[0]
 	subject, tier := v.subject(first.Entity)
 	t := subject + " " + v.trouble(first.Resource)
+	if way := between(&first); way != "" {
+		t = strings.TrimPrefix(way, "the ") + " slow,"
+	}
 	if i.NoClearCause {
 		t = "trouble around " + first.Entity.Name
 	}

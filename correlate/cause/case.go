@@ -72,8 +72,11 @@ type Symptom struct{ Entity, Metric string }
 type Series struct {
 	Entity string
 	// Peer is the callee for series about calls, as client and server latency of a service graph.
-	Peer   string
+	Peer string
+	// Metric says what is measured, in the words of metric names; Name is what people call it, Metric where it
+	// is empty.
 	Metric string
+	Name   string
 	// Kind overrides the classification of the metric's name; zero: Classify(Metric).
 	Kind Kind
 	// Query reads the series again: PromQL, or the name of a recorded case's column.

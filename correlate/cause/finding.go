@@ -73,7 +73,7 @@ func (v *view) evidenceOf(kind string, s *sample, weight float64) Evidence {
 	if s.down > s.up {
 		direction = "below"
 	}
-	e.Text = fmt.Sprintf("%s of %s is %s, %s spreads %s its normal %s.", s.Metric, v.names[s.ent],
+	e.Text = fmt.Sprintf("%s of %s is %s, %s spreads %s its normal %s.", s.called(), v.names[s.ent],
 		number(value), number(max(s.up, s.down)), direction, number(s.median))
 	return e
 }

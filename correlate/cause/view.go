@@ -63,6 +63,9 @@ type sample struct {
 	recentSeen bool
 }
 
+// called is the series' name for people.
+func (s *sample) called() string { return cmp.Or(s.Name, s.Metric) }
+
 // dev is the deviation in the direction in which this kind of metric gets worse.
 func (s *sample) dev() float64 {
 	switch s.class.Kind.worse() {

@@ -26,7 +26,7 @@ type evidence struct {
 	// heard is told which incident has a new ranking.
 	heard func(incident string)
 	ask   chan correlate.Question
-	ahead ahead // Used by Run alone.
+	fresh preview // Used by Run alone.
 
 	mu    sync.Mutex
 	asked map[string]*opinion

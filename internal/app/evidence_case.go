@@ -23,7 +23,7 @@ import (
 func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.Time) cause.Case {
 	var fresh map[*entry][]web.Point
 	if isAhead(look.Sub(q.FirstAlert)) {
-		fresh = ev.ahead.upTo(ctx, ev.deps, look)
+		fresh = ev.fresh.upTo(ctx, ev.deps, look)
 	}
 	view := ev.deps.graph.At(q.FirstAlert)
 	c := cause.Case{ID: q.Incident, AlertTime: q.FirstAlert, Attributes: map[string]map[string]string{}}
@@ -89,7 +89,7 @@ func entityOf(get func(string) string, view *topology.View, cfg *correlate.Confi
 
 // asSeries is the entry as a ranking of a moment reads it; fresh is what was read ahead of scoring.
 func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, look time.Time, fresh []web.Point) (cause.Series, bool) {
-	s := cause.Series{Metric: e.watch.metric, Query: e.query()}
+	s := cause.Series{Metric: e.watch.metric, Name: e.watch.Name, Query: e.query()}
 	if client, server := e.series.Labels().Get("client"), e.series.Labels().Get("server"); client != "" && server != "" {
 		s.Entity, s.Peer = client, server
 		s.Query = "sum(" + s.Query + ")" // So that the two sides of a call can be subtracted, whatever their labels.

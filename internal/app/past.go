@@ -135,7 +135,7 @@ func (p *Past) Until(ctx context.Context, at time.Time) error {
 		p.work(ctx, next)
 	}
 	if at.Sub(p.stepped) > idleStep {
-		p.step(at.Add(-time.Second)) // The last of the idle ones: it forgets what is long over.
+		p.step(ctx, at.Add(-time.Second)) // The last of the idle ones: it forgets what is long over.
 	}
 	if at.After(p.clock) {
 		p.clock = at
@@ -200,15 +200,15 @@ func (p *Past) work(ctx context.Context, at time.Time) {
 			}
 		}
 		s.incidents.evidence.renew()
-		s.incidents.evidence.drain()
+		s.incidents.evidence.drain(ctx)
 	}
 	if t := s.incidents.engine.NextStep(at); !t.IsZero() && !t.After(at) && !at.Before(p.stepped.Add(pastStep)) {
-		p.step(at)
+		p.step(ctx, at)
 	}
 }
 
 // step lets the correlation work, and answers what it asks of the metrics.
-func (p *Past) step(at time.Time) {
+func (p *Past) step(ctx context.Context, at time.Time) {
 	if at.After(p.clock) {
 		p.clock = at
 	}
@@ -217,7 +217,7 @@ func (p *Past) step(at time.Time) {
 		p.opts.Event(ev)
 	}
 	if !p.opts.AlertsOnly {
-		p.s.incidents.evidence.drain()
+		p.s.incidents.evidence.drain(ctx)
 	}
 }
 

@@ -106,7 +106,7 @@ func TestAStormBecomesOneIncidentWithItsCause(t *testing.T) {
 	require.Equal(t, 7, storm.Alerts)
 	require.Contains(t, storm.Cause, "/db")
 	require.Equal(t, minute(61), storm.FirstAlert)
-	require.Equal(t, minute(61).Add(3*time.Second), storm.Told, "after the wait of the live process")
+	require.WithinDuration(t, minute(61).Add(3*time.Second), storm.Told, 20*time.Millisecond, "after the wait of the live process")
 	require.Equal(t, minute(91), storm.End)
 	require.Equal(t, []string{"data", "shop"}, storm.Teams)
 	require.Equal(t, []replay.Team{
@@ -256,7 +256,7 @@ func TestHistoryBeforeTheRangeIsKnown(t *testing.T) {
 	require.Empty(t, r.Hidden)
 	require.Len(t, r.Incidents, 2)
 	require.Equal(t, minute(-60), r.Incidents[0].FirstAlert, "its true start")
-	require.Equal(t, begin.Add(3*time.Second), r.Incidents[0].Told)
+	require.WithinDuration(t, begin.Add(3*time.Second), r.Incidents[0].Told, 20*time.Millisecond)
 }
 
 func TestMatchersChooseAlerts(t *testing.T) {

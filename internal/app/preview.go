@@ -22,24 +22,24 @@ const (
 	aheadReads = 2
 )
 
-// ahead is what was read after the last scored step of the watches, for incidents that are about to be told:
+// preview is what was read after the last scored step of the watches, for incidents that are about to be told:
 // they ask what their entities show at this moment, up to a scoring interval before the scores do. Nothing
 // of it is scored. One reading serves all incidents of a storm. It is not safe for concurrent use.
-type ahead struct {
+type preview struct {
 	from, to time.Time
 	points   map[*entry][]web.Point
 }
 
 // upTo returns samples of every watch from the step before look up to look at least.
-func (a *ahead) upTo(ctx context.Context, deps evidenceDeps, look time.Time) map[*entry][]web.Point {
-	if a.points == nil || look.Before(a.from) || look.After(a.to) {
-		a.from, a.to = look, deps.now().Add(-ingestDelay)
-		if a.to.Before(look) {
-			a.to = look
+func (p *preview) upTo(ctx context.Context, deps evidenceDeps, look time.Time) map[*entry][]web.Point {
+	if p.points == nil || look.Before(p.from) || look.After(p.to) {
+		p.from, p.to = look, deps.now().Add(-ingestDelay)
+		if p.to.Before(look) {
+			p.to = look
 		}
-		a.points = deps.scorer.readAhead(ctx, a.from, a.to)
+		p.points = deps.scorer.readAhead(ctx, p.from, p.to)
 	}
-	return a.points
+	return p.points
 }
 
 // readAhead evaluates every watch from the last step before from up to to. A watch that cannot be read in
