@@ -20,6 +20,13 @@ help: ## Show this list.
 build: ## Build bin/tidemark and bin/tidetool.
 	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/tidemark ./cmd/tidetool
 
+.PHONY: man
+man: build ## Write man pages and shell completions into bin/share/.
+	@mkdir -p bin/share
+	@for p in tidemark tidetool; do \
+	  bin/$$p --help-man > bin/share/$$p.1 && bin/$$p --completion-script-bash > bin/share/$$p.bash && bin/$$p --completion-script-zsh > bin/share/_$$p || exit 1; \
+	done; ls bin/share
+
 .PHONY: tools
 tools: ## Find or build the real Prometheus and Alertmanager that demo and tests run.
 	@tools/build.sh

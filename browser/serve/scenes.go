@@ -71,7 +71,7 @@ func usual(now time.Time) correlate.Incident {
 				Text: "payments-db is short of disk: I/O time left its band 4 min before the first alert",
 				Evidence: []cause.Evidence{
 					{Kind: "onset", For: true, Entity: "payments-db", Text: "Disk I/O time is 0.98, band 0.1 to 0.35, since 4 min before the first alert.", Query: `rate(node_disk_io_time_seconds_total{service="payments-db"}[5m])`, Value: 0.98, Time: at(0)},
-					{Kind: "path", For: true, Entity: "payments-db", Text: "5 of the 6 services that alert call payments-db, directly or through payments.", Value: math.NaN()},
+					{Kind: "path", For: true, Entity: "payments-db", Text: "5 of the 6 services that alert call payments-db, directly or through payments."},
 					{Kind: "change", For: true, Entity: "payments-db", Text: "StatefulSet payments-db was changed 1 min before: revision 41 → 42.", Query: `kube_statefulset_status_observed_generation{statefulset="payments-db"}`, Value: 42, Time: at(-1)},
 					{Kind: "log", For: true, Entity: "payments-db", Text: "A log pattern is new: «disk quota exceeded <*>», 310 lines a minute.", Query: `rate(tidemark_log_lines_total{service="payments-db",template="disk quota exceeded <*>"}[5m])`, Value: 5.17, Time: at(1)},
 					{Kind: "residual", Entity: "node-17", Text: "CPU of node-17 is high too, yet inside its band for this hour.", Query: `instance:node_cpu:ratio{node="node-17"}`, Value: 0.71},

@@ -3,12 +3,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -29,6 +32,9 @@ func main() {
 // 1 when it could not start or failed.
 func run(args []string) int {
 	opts, logger, err := parse(args)
+	if errors.Is(err, errTold) {
+		return 0
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "tidemark: error: %v, try --help\n", err)
 		return 1
@@ -61,6 +67,9 @@ func run(args []string) int {
 	return 0
 }
 
+// errTold is returned when what was asked for was the manual.
+var errTold = errors.New("the manual was written")
+
 // parse reads the command line into the options of the application and its logger.
 func parse(args []string) (app.Options, *slog.Logger, error) {
 	var opts app.Options
@@ -68,6 +77,8 @@ func parse(args []string) (app.Options, *slog.Logger, error) {
 	cli := kingpin.New("tidemark", "Learns what is normal from your Prometheus, finds what is not, and names the cause of an alert storm on its first page.")
 	cli.Version(version.Print("tidemark"))
 	cli.HelpFlag.Short('h')
+	cli.UsageWriter(os.Stdout)
+	book.Teach(cli)
 	cli.Flag("config.file", "Configuration file. Not needed when --prometheus.url is given.").StringVar(&opts.ConfigFile)
 	cli.Flag("config.auto-reload-interval", "How often to look whether the configuration file changed, and reload it if so; 0s turns it off.").Default("30s").DurationVar(&opts.AutoReload)
 	cli.Flag("prometheus.url", "Prometheus to read, for a start without a configuration file.").StringVar(&opts.PrometheusURL)
@@ -82,6 +93,9 @@ func parse(args []string) (app.Options, *slog.Logger, error) {
 	cli.Flag("web.read-timeout", "How long a request may take to arrive.").Default("1m").DurationVar(&opts.ReadTimeout)
 	logConfig := promslog.Config{}
 	promslogflag.AddFlags(cli, &logConfig)
+	if slices.Contains(args, "--help-man") {
+		return opts, nil, cmp.Or(book.Man(cli, version.Version), errTold)
+	}
 	if _, err := cli.Parse(args); err != nil {
 		return opts, nil, err
 	}

@@ -73,6 +73,7 @@ type similar struct {
 	Start     time.Time `json:"start"`
 	Score     float64   `json:"score"`
 	Confirmed string    `json:"confirmed"`
+	Fixed     string    `json:"fixed"`
 }
 
 const incidentsPath = "/api/v1/incidents"
@@ -157,64 +158,6 @@ func (i *incident) cause(n int) string {
 		name += " " + c.Resource
 	}
 	return orDash(name)
-}
-
-func (c *client) showIncident(ctx context.Context, s streams, id, _ string) error {
-	var i incident
-	return c.get(ctx, s, incidentsPath+"/"+url.PathEscape(id), &i, func(w io.Writer) { c.printIncident(w, i) })
-}
-
-func (c *client) printIncident(w io.Writer, i incident) {
-	fmt.Fprintf(w, "%s\n%s\n\n", clean(i.Title), clean(i.Summary))
-	for _, line := range [][2]string{
-		{"incident", i.ID},
-		{"state", i.State},
-		{"severity", i.Severity},
-		{"start", stamp(i.Start)},
-		{"end", stamp(i.End)},
-		{"revision", fmt.Sprint(i.Revision)},
-		{"shared", i.shared()},
-		{"alerts", i.byName()},
-		{"affected", i.affected()},
-		{"path", i.way()},
-		{"action", i.Action},
-		{"runbook", i.RunbookURL},
-	} {
-		fmt.Fprintf(w, "%s\t%s\n", line[0], orDash(line[1]))
-	}
-	if i.NoCause {
-		fmt.Fprintf(w, "\nno clear cause; candidates, best first:\n")
-	}
-	for n, cause := range i.Causes {
-		if n == 3 && c.output == "simple" {
-			fmt.Fprintf(w, "\n%d more causes: -o extended\n", len(i.Causes)-n)
-			break
-		}
-		fmt.Fprintf(w, "\ncause %d\t%s (%.2f) %s\n", n+1, i.cause(n), cause.Confidence, clean(cause.Text))
-		for _, e := range cause.Evidence {
-			sign := "−"
-			if e.For {
-				sign = "+"
-			}
-			fmt.Fprintf(w, "  %s\t%s\n", sign, orDash(e.Text))
-			if c.output == "extended" && e.Query != "" {
-				fmt.Fprintf(w, "\t%s\n", clean(e.Query))
-			}
-		}
-	}
-	if len(i.RuledOut) > 0 {
-		fmt.Fprintln(w, "\nruled out")
-	}
-	for _, r := range i.RuledOut {
-		fmt.Fprintf(w, "  %s\t%s\n", clean(r.Entity), clean(r.Text))
-	}
-	if c.output != "extended" {
-		return
-	}
-	fmt.Fprintln(w)
-	for _, t := range i.Timeline {
-		fmt.Fprintf(w, "%s\t%s: %s\n", stamp(t.Time), clean(t.Kind), clean(t.Text))
-	}
 }
 
 func (i *incident) affected() string {

@@ -14,7 +14,7 @@ const incidentJSON = `{"id":"i-1","state":"firing","severity":"critical","title"
 "causes":[{"entity":{"kind":"node","name":"db-0"},"resource":"disk sda","text":"I/O time at 98 %","confidence":0.82,
 "evidence":[{"for":true,"text":"onset first","query":"rate(x[5m])"},{"for":false,"text":"CPU is high too"}]}],
 "shared":{"team":"shop","cluster":"eu"},"path":[{"entity":{"name":"db-0"},"state":"DiskFull"},{"entity":{"name":"web"}}],"ruled_out":[{"entity":"api","text":"it waits for db-0"}],"affected":[{"noun":"web servers","n":12}],
-"timeline":[{"time":"2026-11-22T09:00:00Z","kind":"onset","text":"disk"}],"action":"fail over","a_field_of_tomorrow":1}`
+"timeline":[{"time":"2026-11-22T09:00:00Z","kind":"onset","text":"disk"},{"time":"2026-11-22T09:00:04Z","kind":"notification","text":"people were told"}],"action":"fail over","a_field_of_tomorrow":1}`
 
 func incidents(t *testing.T) (url string, posted *[]string) {
 	t.Helper()
@@ -65,9 +65,12 @@ i-0       resolved  -         -                     0       -                   
 	require.Regexp(t, `path +db-0 \(DiskFull\) → web`, out)
 	require.Regexp(t, `ruled out\n +api +it waits for db-0`, out)
 	require.NotContains(t, out, "rate(x[5m])")
+	require.Regexp(t, `course\n +2026-11-22T09:00:04Z +notification: people were told\n`, out)
+	require.Regexp(t, `similar incidents\n +i-0 +before, -, 91 % alike, confirmed cause: node/db-0\n`, out)
+	require.NotContains(t, out, "onset: disk", "alerts and anomalies one by one are for -o extended")
 
 	_, out, _ = tool("incident", "show", "i-1", "-o", "extended", url)
-	require.Contains(t, out, "rate(x[5m])")
+	require.Contains(t, out, "rate(x[5m]) = 0\n")
 	require.Contains(t, out, "2026-11-22T09:00:00Z  onset: disk")
 
 	_, out, _ = tool("incident", "show", "i-1", "-o", "json", url)

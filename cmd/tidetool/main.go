@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -59,29 +60,46 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
-// run parses args, executes the command they name and returns the exit code.
-func run(ctx context.Context, args []string, s streams) int {
+// application is the command line with all its commands, and what each of them runs.
+func application(s streams, terminate func(code int)) (*kingpin.Application, map[string]runFunc) {
 	app := kingpin.New("tidetool", "Offline tooling for Tidemark.")
 	app.Version(version.Print("tidetool"))
 	app.HelpFlag.Short('h')
 	app.UsageWriter(s.out)
 	app.ErrorWriter(s.err)
-	done := -1
-	app.Terminate(func(code int) {
-		if done < 0 {
-			done = code
-		}
-	})
+	app.Terminate(terminate)
+	book.Teach(app)
 	table := map[string]runFunc{}
 	for _, add := range commands {
 		for name, fn := range add(app) {
 			table[name] = fn
 		}
 	}
-	name, err := app.Parse(joinTimes(args))
-	if done >= 0 {
-		return done
+	return app, table
+}
+
+// run parses args, executes the command they name and returns the exit code.
+func run(ctx context.Context, args []string, s streams) (code int) {
+	// The parser believes that its end ends the process, and would write on after what was asked for.
+	type ended struct{ code int }
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case ended:
+			code = r.code
+		default:
+			panic(r)
+		}
+	}()
+	app, table := application(s, func(code int) { panic(ended{code}) })
+	if slices.Contains(args, "--help-man") {
+		if err := book.Man(app, version.Version); err != nil {
+			fmt.Fprintf(s.err, "tidetool: error: %v\n", err)
+			return exitFailure
+		}
+		return exitOK
 	}
+	name, err := app.Parse(joinTimes(args))
 	if err != nil {
 		fmt.Fprintf(s.err, "tidetool: error: %v, try --help\n", err)
 		return exitFailure

@@ -246,11 +246,17 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
 }
 
-// reply writes the Prometheus API's envelope around data.
+// reply writes the Prometheus API's envelope around data; what JSON can't hold is an error, never an empty
+// success.
 func reply(w http.ResponseWriter, data any) {
+	body, err := json.Marshal(map[string]any{"status": "success", "data": data})
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, "internal", "the answer can't be written as JSON: "+err.Error())
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": data})
+	_, _ = w.Write(append(body, '\n'))
 }
 
 // refuse writes the Prometheus API's envelope around an error.

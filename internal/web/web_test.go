@@ -306,3 +306,11 @@ func TestAFormFromAnotherOriginIsRefusedWithAPage(t *testing.T) {
 	require.Contains(t, rec.Body.String(), `<a href="/tm/incidents/abc123">Back to the incident</a>`)
 	require.Empty(t, data.verdicts)
 }
+
+func TestWhatJSONCannotHoldIsAnErrorAndNoEmptySuccess(t *testing.T) {
+	inc := incident("x")
+	inc.Causes[0].Evidence[0].Value = math.NaN()
+	rec := get(t, serve(t, &fake{incidents: []correlate.Incident{inc}}), "/api/v1/incidents/abc123")
+	require.Equal(t, http.StatusInternalServerError, rec.Code)
+	require.Contains(t, rec.Body.String(), `"status":"error"`)
+}
