@@ -23,13 +23,15 @@ func (s *Series) band(sc *Score, scale, down, up float64) {
 }
 
 // edges are the distances of the band's ends, in spreads.
-func (s *Series) edges() (up, down float64) {
+func (s *Series) edges() (up, down float64) { return s.edge[0], s.edge[1] }
+
+// bound computes the edges anew: the laws or what is usual have changed.
+func (s *Series) bound() {
 	p := &s.rates.Params
 	u := s.pool.At(s.budget(), p)
-	z := func(i int) float64 {
-		return math.Exp(min(float64(s.usual[i]), s.cell[i].Statistic(u+p.Cost[seasonRows[i].Family])))
+	for i := range s.edge {
+		s.edge[i] = math.Exp(min(float64(s.usual[i]), s.cell[i].Statistic(u+p.Cost[seasonRows[i].Family])))
 	}
-	return z(0), z(1)
 }
 
 // settle looks up what is usual anew, once a block.

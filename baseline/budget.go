@@ -60,7 +60,7 @@ func (e *Engine) BudgetRatio() float64 {
 // the excess.
 func (s *Series) debt(t int64) float64 {
 	p := &s.rates.Params
-	if p.Debt == 0 || s.rate.Sum == 0 {
+	if p.Debt == 0 || s.rate.Sum <= 2 { // Two are always allowed.
 		return 1
 	}
 	seen := rateDays * (1 - math.Exp(-float64(t-s.rate.Start)/(rateDays*dayMs)))

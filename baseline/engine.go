@@ -178,6 +178,7 @@ func (e *Engine) ratesOf(step int64) *tuning.Rates {
 	defer e.ratesMu.Unlock()
 	if r = e.rates[step]; r == nil {
 		r = tuning.NewRates(e.params, float64(step)/1000)
+		r.Budget = e.budget(r)
 		e.rates[step] = r
 	}
 	return r

@@ -72,6 +72,7 @@ type Series struct {
 	lpeak season.Peaks // of the local surprise
 	cell  [detect.Count]detect.Cell
 	usual [2]float32  // edges of the band, as statistics of the seasonal tests
+	edge  [2]float64  // the same in spreads, see edges
 	gap   detect.Cell // gaps between samples
 	pool  detect.Pool
 	last  Score
@@ -109,6 +110,7 @@ func (s *Series) setStep(step int64) {
 	step = max(step, 1000)
 	s.core.Step = step
 	s.rates = s.engine.ratesOf(step)
+	s.bound()
 	s.model.Shape = s.engine.shapeOf(step)
 	s.cold = newCold(s.model.Shape, nil)
 	s.dirty = true
@@ -197,6 +199,7 @@ func (s *Series) observe(t int64, v float64) Score {
 	}
 	if s.model.Day != day && s.model.Grown() {
 		s.pool.Forget(r.WeekForget)
+		s.bound()
 	}
 	c.Kind = s.model.Active()
 	profile, level, low, high := s.model.Expect(mo, r.Step)
@@ -303,6 +306,7 @@ func (s *Series) changeStep(step int64) {
 	}
 	s.core.Step = step
 	s.rates = s.engine.ratesOf(step)
+	s.bound()
 }
 
 // floor is the smallest spread that means anything.
@@ -326,6 +330,7 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 				s.cell[i].Close(&d, p, &k.Counts[i])
 			}
 			s.settle(p, &k.Counts)
+			s.bound()
 			s.gap.Close(&absence, p, &k.Gap)
 		}
 		s.core.Block = b
@@ -333,6 +338,7 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 	if b := t / s.rates.Block2Ms; b != s.core.Block2 {
 		if s.core.Block2 != 0 {
 			s.pool.Close(p)
+			s.bound()
 		}
 		s.core.Block2 = b
 	}
@@ -371,16 +377,22 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 func (s *Series) agreement(best float64) float64 {
 	norm := s.rates.Norm
 	sum, n := 0.0, 0
+	least := float32(0.6 * best)
 	for _, u := range s.lastU {
-		if x := float64(u) / best; x > 0.6 {
-			sum += math.Pow(x, norm)
-			n++
+		if u <= least {
+			continue
 		}
+		if x := float64(u) / best; x < 0.999999 {
+			sum += math.Exp(norm * detect.Ln(x))
+		} else {
+			sum++
+		}
+		n++
 	}
 	if norm <= 0 || n < 2 {
 		return 1
 	}
-	return math.Pow(sum, 1/norm)
+	return math.Exp(detect.Ln(sum) / norm)
 }
 
 // age says what the baseline is worth at t.
@@ -399,12 +411,13 @@ func (s *Series) age(t int64) State {
 // budget is minus the log of the probability per block that the budget allows. Budgets under the
 // default one ask for more than in proportion, since the largest scores of real series fall off
 // more slowly than the fitted law.
-func (s *Series) budget() float64 {
-	p := &s.rates.Params
-	rate := s.engine.cfg.Budget.perDay()
-	x := -math.Log(min(0.9, p.BudgetGain*rate*float64(s.rates.Block2Ms)/dayMs))
-	return x + (p.Tail-1)*math.Log(max(1, p.TailRate/rate))
+func (e *Engine) budget(r *tuning.Rates) float64 {
+	rate := e.cfg.Budget.perDay()
+	x := -math.Log(min(0.9, r.BudgetGain*rate*float64(r.Block2Ms)/dayMs))
+	return x + (r.Tail-1)*math.Log(max(1, r.TailRate/rate))
 }
+
+func (s *Series) budget() float64 { return s.rates.Budget }
 
 const dayMs = 86400e3
 
@@ -481,7 +494,7 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 		a = min(a, 4*base)
 		c.LocalVol += r.LocalVol * (a/base - c.LocalVol)
 	}
-	c.LocalAbs += max(r.LocalAbs, 1/n) * (a - c.LocalAbs)
+	c.LocalAbs += tuning.Mean(n, r.LocalAbs) * (a - c.LocalAbs)
 	c.Short = short + r.Local*(v-expected-short)
 	// global
 	d := v - c.Slow
@@ -491,7 +504,7 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 	if lim := r.ClipScales * max(c.SlowAbs, floor); n > 12 {
 		d = max(-lim, min(lim, d))
 	}
-	w := max(r.Global, 1/n)
+	w := tuning.Mean(n, r.Global)
 	c.Slow += w * d
 	if n > 1 {
 		c.SlowAbs += w * (math.Abs(d) - c.SlowAbs)

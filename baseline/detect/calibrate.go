@@ -42,6 +42,11 @@ func (l *Law) Reset(d *Detector, p *tuning.Params) {
 func (l *Law) Close(d *Detector, p *tuning.Params) { l.Cell.Close(d, p, &l.Counts) }
 
 const (
+	lnLn2  = -0.36651292058166435 // log(log 2)
+	lnLn99 = -4.600149226776579   // log(-log .99)
+)
+
+const (
 	binWidth = 0.15
 	unit     = 64 // of a count; a memory of up to 1000 blocks fits 16 bits
 )
@@ -63,7 +68,7 @@ func (c *Cell) Statistic(u float64) float64 { return u*float64(c.Scale) + float6
 // floor under its scale, which is there for what a series has not shown yet.
 func (c *Counts) Usual(d *Detector, p *tuning.Params) float64 {
 	place, scale := c.law(d, p)
-	return max(d.Floor, place-scale*math.Log(-math.Log(0.99)))
+	return max(d.Floor, place-scale*lnLn99)
 }
 
 // Close files the block's largest statistic and fits again.
@@ -116,9 +121,9 @@ func (c *Counts) law(d *Detector, p *tuning.Params) (place, scale float64) {
 	place, scale = d.Prior.Place, d.Prior.Scale
 	if n > 0 {
 		q50, q95 := c.quantile(d, 0.5*n), c.quantile(d, p.Quantile*n)
-		spread := -math.Log(-math.Log(p.Quantile)) + math.Log(math.Ln2)
+		spread := lnLn2 - Ln(-Ln(p.Quantile))
 		b := (q95 - q50) / spread
-		m := q50 + math.Log(math.Ln2)*b
+		m := q50 + lnLn2*b
 		w := n / (n + p.PriorWeight)
 		place += w * (m - place)
 		scale += w * (b - scale)
@@ -190,11 +195,7 @@ func (q *Pool) law(p *tuning.Params) (place, scale, young float64) {
 // LogP is minus the natural logarithm of the probability that a block holds a score of u or more.
 func (q *Pool) LogP(u float64, p *tuning.Params) float64 {
 	place, scale, young := q.law(p)
-	x := (u - place) / scale / young
-	if x > 30 {
-		return x // 1 - exp(-e^-x) is e^-x there
-	}
-	return -math.Log(-math.Expm1(-math.Exp(-x)))
+	return logTail((u - place) / (scale * young))
 }
 
 // At is the score u that has a probability of exp(-logp) per block: LogP backwards.

@@ -4,8 +4,6 @@
 package detect
 
 import (
-	"math"
-
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
@@ -83,12 +81,14 @@ const floorZ = 0.5 // log of 1.65 spreads
 
 var priorZ = Gumbel{Place: 1.14, Scale: 0.27}
 
-// logAt is the logarithm of x, or the floor for anything smaller.
+// logAt is the logarithm of x, or the floor for anything smaller. Most samples are calm and cost no
+// logarithm.
 func logAt(x, floor float64) float64 {
-	if x <= 1 {
-		if x <= 0 || floor >= 0 {
-			return floor
-		}
+	if x <= 1 && (x <= 0 || floor >= 0) || x < calmZ && floor == floorZ {
+		return floor
 	}
-	return max(floor, math.Log(x))
+	return max(floor, Ln(x))
 }
+
+// calmZ is less than exp(floorZ).
+const calmZ = 1.6487

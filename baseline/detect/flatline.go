@@ -1,8 +1,6 @@
 package detect
 
 import (
-	"math"
-
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
@@ -35,7 +33,7 @@ func run(m *[Words]float32, in *Input, same bool) float64 {
 		m[0] = 0
 		return runFloor
 	}
-	q := (float64(m[1])*float64(m[2]) + 1) / (float64(m[2]) + 2) // Laplace's rule
+	share, n := float64(m[1]), float64(m[2])
 	x := float32(0)
 	if same {
 		x = 1
@@ -46,5 +44,6 @@ func run(m *[Words]float32, in *Input, same bool) float64 {
 	if m[0] == 0 || m[2] < 50 {
 		return runFloor
 	}
-	return logAt(-float64(m[0])*math.Log(min(q, 0.999)), runFloor)
+	q := (share*n + 1) / (n + 2) // Laplace's rule
+	return logAt(-float64(m[0])*Ln(min(q, 0.999)), runFloor)
 }

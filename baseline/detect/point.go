@@ -1,8 +1,6 @@
 package detect
 
 import (
-	"math"
-
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
@@ -27,4 +25,12 @@ var (
 	}
 )
 
-func clamp(x, lim float64) float64 { return math.Max(-lim, math.Min(lim, x)) }
+func clamp(x, lim float64) float64 {
+	if x > lim {
+		return lim
+	}
+	if x < -lim {
+		return -lim
+	}
+	return x
+}

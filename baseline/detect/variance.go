@@ -20,9 +20,9 @@ var variance = Detector{
 		if n > 8 && long > 0 {
 			d = min(d, 6*long)
 		}
-		w := max(1/n, r.Var)
+		w := tuning.Mean(n, r.Var)
 		short += w * (d - short)
-		long += max(1/n, r.VarLong) * (d - long)
+		long += tuning.Mean(n, r.VarLong) * (d - long)
 		m[0], m[1], m[2] = float32(short), float32(long), float32(min(n, 1e6))
 		if n < 20 || long <= 0 {
 			return 0

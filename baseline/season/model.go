@@ -401,7 +401,7 @@ func (m *Model) Learn(mo Moment, v float64, r *tuning.Rates) {
 		}
 		res := v - p - c.Level
 		c.Age++
-		w := max(r.Err, 1/float64(c.Age))
+		w := tuning.Mean(float64(c.Age), r.Err)
 		clip := r.ClipScales * float64(c.Err)
 		if c.Age > 12 {
 			res = max(-clip, min(clip, res))
@@ -409,9 +409,9 @@ func (m *Model) Learn(mo Moment, v float64, r *tuning.Rates) {
 				res = v - p - c.Level
 			}
 		}
-		c.Level += max(r.Level, 1/float64(c.Age)) * res
+		c.Level += tuning.Mean(float64(c.Age), r.Level) * res
 		c.Err += float32(w * (math.Abs(res) - float64(c.Err)))
-		if math.IsNaN(float64(c.Err)) || math.IsInf(float64(c.Err), 0) {
+		if !(c.Err <= math.MaxFloat32) {
 			c.Err = math.MaxFloat32 / 1e8
 		}
 	}
@@ -435,7 +435,7 @@ func (m *Model) judgeDay(mo Moment, v float64, r *tuning.Rates, flat bool) {
 	own := math.Abs(v - a.interpolate(mo.Frac, flat) - a.Level)
 	oth := math.Abs(v - b.interpolate(mo.Frac, flat) - b.Level)
 	m.DayN++
-	w := float32(max(1/float64(m.DayN), tuning.Weight(r.Step, r.ClassHours)))
+	w := float32(tuning.Mean(float64(m.DayN), r.Class))
 	m.OwnErr += w * (float32(own) - m.OwnErr)
 	m.OthErr += w * (float32(oth) - m.OthErr)
 	if float64(m.DayN)*r.Step < r.ClassHours*3600 {

@@ -126,7 +126,7 @@ func (s *Scale) Learn(slots []Half, mo Moment, res, floor float64, r *tuning.Rat
 		a = min(a, r.ClipScales*base)
 		s.Vol += float32(r.Vol * (min(a/base, r.ClipScales) - float64(s.Vol)))
 	}
-	s.Mean += float32(max(r.Scale, 1/float64(s.N)) * (a - float64(s.Mean)))
+	s.Mean += float32(tuning.Mean(float64(s.N), r.Scale) * (a - float64(s.Mean)))
 	s.Sum += float32(a)
 	s.Count++
 }

@@ -123,11 +123,21 @@ type Rates struct {
 	Cusum                        [2]float64
 	Ramp, Record                 float64
 	BlockMs, Block2Ms, EpisodeMs int64
-	Hour, Day                    float64
+	Hour, Day, Class             float64
+	Budget                       float64 // minus the log of the probability per block that the false-alarm budget allows; the engine sets it
 }
 
 // Weight is the weight of a new sample for a half-life given in hours.
 func Weight(step, hours float64) float64 { return 1 - math.Exp2(-step/(3600*hours)) }
+
+// Mean is the weight of the n-th sample in a mean that forgets at a rate: that of a plain mean, 1/n, as long
+// as it is larger.
+func Mean(n, rate float64) float64 {
+	if n*rate >= 1 {
+		return rate
+	}
+	return 1 / n
+}
 
 // NewRates computes the weights for a step in seconds.
 func NewRates(p Params, step float64) *Rates {
@@ -138,7 +148,7 @@ func NewRates(p Params, step float64) *Rates {
 		Local: 1 - math.Exp2(-1/p.LocalSteps), LocalAbs: w(p.LocalHours, 1), LocalVol: w(p.LocalVolHours, 6),
 		Global: w(p.GlobalHours, 1), Slow: w(p.SlowHours, 4), Var: w(p.VarHours, 4), VarLong: w(p.VarLong, 8),
 		Ramp: w(p.RampHours, 6), Record: w(24*p.RecordDays, 1),
-		Hour: w(1, 1), Day: w(24, 1),
+		Hour: w(1, 1), Day: w(24, 1), Class: Weight(step, p.ClassHours),
 	}
 	for i := range r.Cusum {
 		r.Cusum[i] = w(p.CusumHours[i], 4)

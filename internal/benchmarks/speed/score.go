@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -29,6 +30,14 @@ func newFleet(n, samples int, step int64, name func(int) labels.Labels) (*fleet,
 	if err != nil {
 		return nil, err
 	}
+	disk, err := os.CreateTemp("", "tidemark-speed-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(disk.Name()); err != nil {
+		return nil, err
+	}
+	e.PageTo(disk, 10_000) // As the sidecar does.
 	f := &fleet{engine: e, at: begin, step: step, series: make([]*baseline.Series, n)}
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 4096 {
