@@ -15,12 +15,21 @@ const (
 // band is the usual range: on either side a calm series has one hour in a hundred with a sample outside
 // of it. A seasonal test alone scores above 1 only outside of it; what is outside need not score, since
 // the budget allows less than that. down and up is what the phase neighbourhood forgives (see observe).
+// It reaches beyond what the remembered days have held by no more than half of that range, or than some spreads.
 // A series that has never been negative has no band, and no expectation, under zero; never positive, none above.
 func (s *Series) band(sc *Score, scale, down, up float64) {
 	du, dd := s.edges()
-	sc.Lower, sc.Upper = s.within(sc.Expected-down-dd*scale), s.within(sc.Expected+up+du*scale)
+	low, high := sc.Expected-down-dd*scale, sc.Expected+up+du*scale
+	if lo, hi, ok := s.model.Extent(); ok {
+		room := max((hi-lo)/2, someSpreads*scale)
+		low, high = max(low, min(lo, sc.Expected)-room), min(high, max(hi, sc.Expected)+room)
+	}
+	sc.Lower, sc.Upper = s.within(low), s.within(high)
 	sc.Expected = s.within(sc.Expected)
 }
+
+// someSpreads is how far the band may always reach.
+const someSpreads = 4
 
 // edges are the distances of the band's ends, in spreads.
 func (s *Series) edges() (up, down float64) { return s.edge[0], s.edge[1] }

@@ -108,17 +108,22 @@ func (s *Series) when() string {
 func (s *Series) abnormal(b *strings.Builder, x *Explanation) {
 	row := detect.ByName(s.why.row)
 	f := detect.Facts{
-		Seen: s.why.Seen, Step: time.Duration(s.core.Step) * time.Millisecond, RampWeight: s.rates.Ramp,
+		Seen: s.why.Seen, Step: time.Duration(s.core.Step) * time.Millisecond, Rates: s.rates,
 		Group: x.Group, Shares: x.Contributors, Num: num, Dur: span,
 	}
 	if s.model.Active() != season.None {
 		f.When = s.when()
 	}
 	b.WriteString(row.Clause(&f))
-	if x.Lasting > 0 && row.Kind != Absence { // an absence has said how long
-		fmt.Fprintf(b, ", for %s", span(time.Duration(x.Lasting*float64(time.Second))))
+	if row.Kind != Absence { // an absence has said how long
+		b.WriteString(s.lasting())
 	}
-	if !math.IsNaN(x.Lower) {
+	inside := x.Value >= x.Lower && x.Value <= x.Upper
+	switch {
+	case math.IsNaN(x.Lower):
+	case inside:
+		fmt.Fprintf(b, ", by itself within the expected %s to %s", num(x.Lower), num(x.Upper))
+	default:
 		fmt.Fprintf(b, ", expected %s to %s", num(x.Lower), num(x.Upper))
 		b.WriteString(s.record(x))
 	}
@@ -126,11 +131,26 @@ func (s *Series) abnormal(b *strings.Builder, x *Explanation) {
 	if s.last.Withheld {
 		fmt.Fprintf(b, "; held back, since all series together may alarm %s times a week", num(s.engine.cfg.Budget.TotalPerWeek))
 	}
-	if row.Kind == Shift {
+	if lasts := s.last.Time - s.core.RunAt; !inside && (row.Kind == Shift || lasts >= shiftAfter && row.Kind != Flatline) {
 		if d, ok := s.acceptance(); ok {
-			fmt.Fprintf(b, "; if it stays so, taken as its new level in about %s", span(d))
+			fmt.Fprintf(b, "; if it stays so, taken as its new level within %s", span(d))
 		}
 	}
+}
+
+// shiftAfter is how long a value must have been abnormal for its sentence to say when that becomes normal.
+const shiftAfter = int64(time.Hour / time.Millisecond)
+
+// lasting says for how long the score has been above 1 now, and since when time and again.
+func (s *Series) lasting() string {
+	c, text := &s.core, ""
+	if d := s.last.Time - c.RunAt; d > 0 && c.RunAt != 0 {
+		text = ", for " + span(time.Duration(d)*time.Millisecond)
+	}
+	if c.Since != 0 && c.RunAt > c.Since {
+		text += fmt.Sprintf(", first %s ago", span(time.Duration(s.last.Time-c.Since)*time.Millisecond))
+	}
+	return text
 }
 
 // normal says that nothing stands out, and what did until a while ago.
@@ -191,12 +211,10 @@ func (s *Series) record(x *Explanation) string {
 		how = "high"
 	}
 	switch days, never := s.model.LastBeyond(x.Value, up, began); {
-	case never && days < 2:
-		return ""
+	case days < 2:
+		return "" // every day is so
 	case never:
 		return fmt.Sprintf(", never so %s in %d days", how, days)
-	case days == 1:
-		return fmt.Sprintf(", last so %s the day before", how)
 	default:
 		return fmt.Sprintf(", last so %s %d days before", how, days)
 	}
@@ -208,7 +226,7 @@ func (s *Series) acceptance() (time.Duration, bool) {
 	sc := &s.last
 	half := (sc.Upper - sc.Lower) / 2
 	d := math.Abs(sc.Value - sc.Expected)
-	if !(half > 0) || math.IsNaN(d) {
+	if !(half > 0) || !(d > half) {
 		return 0, false
 	}
 	steps, ok := s.model.Follow(d, half, s.rates)

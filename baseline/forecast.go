@@ -46,11 +46,10 @@ func (s *Series) Profile() []ProfilePoint {
 	n := s.model.Slots()
 	out := make([]ProfilePoint, n)
 	width := 24 * time.Hour / time.Duration(n)
-	zu, zl := s.edges()
 	for i := range n {
-		x := s.model.ProfileOfToday(i) + s.model.Level()
-		sc := s.spreadAt(i)
-		out[i] = ProfilePoint{Offset: time.Duration(i)*width + width/2, Expected: s.within(x), Lower: s.within(x - zl*sc), Upper: s.within(x + zu*sc)}
+		sc := Score{Expected: s.model.ProfileOfToday(i) + s.model.Level()}
+		s.band(&sc, s.spreadAt(i), 0, 0)
+		out[i] = ProfilePoint{Offset: time.Duration(i)*width + width/2, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper}
 	}
 	return out
 }

@@ -52,6 +52,7 @@ type core struct {
 	Shown   float64 // last alarm score above 1
 	ShownAt int64
 	AboveAt int64 // last raw score above 1
+	RunAt   int64 // since when raw scores have been above 1 without a longer break
 	Since   int64
 }
 
@@ -248,6 +249,9 @@ func (s *Series) observe(t int64, v float64) Score {
 		s.why = nil
 	}
 	s.band(&sc, scale, r.Phase*(profile-low), r.Phase*(high-profile))
+	if value != v { // beyond what is learned there is no band
+		sc.Expected, sc.Lower, sc.Upper = math.NaN(), math.NaN(), math.NaN()
+	}
 	s.alarm(&sc, t)
 
 	if gap && s.model.Filled >= 3 { // before, nobody knows which gaps are usual
@@ -444,11 +448,17 @@ func (s *Series) spreadAt(slot int) float64 {
 	return max(s.scale.AtSlot(s.cold.Spread, slot, s.rates), s.floor(), s.rates.PeakShare*s.peak.AtSlot(s.cold.Peak, slot))
 }
 
+// breakMs is the longest break that an anomaly is said to have lasted through.
+const breakMs = int64(10 * time.Minute / time.Millisecond)
+
 // alarm shows one alarm per episode.
 func (s *Series) alarm(sc *Score, t int64) {
 	c, r := &s.core, s.rates
 	if c.Since != 0 && t-max(c.ShownAt, c.AboveAt) > r.EpisodeMs {
 		c.Since, c.Shown, s.withheld = 0, 0, false
+	}
+	if sc.Raw > 1 && t-c.AboveAt > max(3*c.Step, breakMs) {
+		c.RunAt = t
 	}
 	switch {
 	case sc.Raw <= 1:

@@ -64,11 +64,16 @@ func (c *Cell) Score(y float64) float64 { return (y - float64(c.Place)) / float6
 // Statistic is the statistic whose score is u: Score backwards.
 func (c *Cell) Statistic(u float64) float64 { return u*float64(c.Scale) + float64(c.Place) }
 
-// Usual is what one block in a hundred exceeds, as far as the series has told: the fitted law without the
-// floor under its scale, which is there for what a series has not shown yet.
+// Usual is what one block in a hundred exceeds, as far as the series has told: the law without the floor
+// under its scale, which is there for what a series has not shown yet. A long trouble, once it fills the
+// upper quantile, may not make itself usual: the same from a lower quantile bounds it to three times as far.
 func (c *Counts) Usual(d *Detector, p *tuning.Params) float64 {
-	place, scale := c.law(d, p)
-	return max(d.Floor, place-scale*lnLn99)
+	const lower, farther = 0.8, 3
+	at := func(upper float64) float64 {
+		place, scale := c.law(d, p, upper)
+		return place - scale*lnLn99
+	}
+	return max(d.Floor, min(at(p.Quantile), at(lower)+math.Log(farther)))
 }
 
 // Close files the block's largest statistic and fits again.
@@ -107,7 +112,7 @@ func (c *Cell) fit(d *Detector, p *tuning.Params, counts *Counts) {
 		c.Place, c.Scale = 0, 1
 		return
 	}
-	place, scale := counts.law(d, p)
+	place, scale := counts.law(d, p, p.Quantile)
 	least := p.Least[d.Family]
 	if d.Min > 0 {
 		least = d.Min
@@ -115,13 +120,14 @@ func (c *Cell) fit(d *Detector, p *tuning.Params, counts *Counts) {
 	c.Place, c.Scale = float32(place), float32(max(scale, least))
 }
 
-// law is the place and scale of the block maxima mixed with the prior, which weighs less as blocks come.
-func (c *Counts) law(d *Detector, p *tuning.Params) (place, scale float64) {
+// law is the place and scale of the block maxima by their median and an upper quantile, mixed with the prior,
+// which weighs less as blocks come.
+func (c *Counts) law(d *Detector, p *tuning.Params, upper float64) (place, scale float64) {
 	n := c.total()
 	place, scale = d.Prior.Place, d.Prior.Scale
 	if n > 0 {
-		q50, q95 := c.quantile(d, 0.5*n), c.quantile(d, p.Quantile*n)
-		spread := lnLn2 - Ln(-Ln(p.Quantile))
+		q50, q95 := c.quantile(d, 0.5*n), c.quantile(d, upper*n)
+		spread := lnLn2 - Ln(-Ln(upper))
 		b := (q95 - q50) / spread
 		m := q50 + lnLn2*b
 		w := n / (n + p.PriorWeight)

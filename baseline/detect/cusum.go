@@ -5,10 +5,10 @@ import "github.com/tidemark/tidemark/baseline/tuning"
 // The cumulative sums see a lasting shift that no single sample shows (Page 1954): the sum of
 // clipped surprises above a slack, never under zero, slowly forgotten, at two horizons.
 var (
-	cusumShortUp   = Detector{Family: tuning.CusumShort, Name: "cusum_short_up", Kind: Collective, Up: 1, Floor: floorZ, Prior: priorZ, Say: sayCusum("2 h", 1), Stat: cusum(0, 1)}
-	cusumShortDown = Detector{Family: tuning.CusumShort, Name: "cusum_short_down", Kind: Collective, Up: -1, Floor: floorZ, Prior: priorZ, Say: sayCusum("2 h", -1), Stat: cusum(0, -1)}
-	cusumLongUp    = Detector{Family: tuning.CusumLong, Name: "cusum_long_up", Kind: Shift, Up: 1, Floor: floorZ, Prior: priorZ, Say: sayShift("12 h", 1), Stat: cusum(1, 1)}
-	cusumLongDown  = Detector{Family: tuning.CusumLong, Name: "cusum_long_down", Kind: Shift, Up: -1, Floor: floorZ, Prior: priorZ, Say: sayShift("12 h", -1), Stat: cusum(1, -1)}
+	cusumShortUp   = Detector{Family: tuning.CusumShort, Name: "cusum_short_up", Kind: Collective, Up: 1, Floor: floorZ, Prior: priorZ, Say: sayCusum(1), Stat: cusum(0, 1)}
+	cusumShortDown = Detector{Family: tuning.CusumShort, Name: "cusum_short_down", Kind: Collective, Up: -1, Floor: floorZ, Prior: priorZ, Say: sayCusum(-1), Stat: cusum(0, -1)}
+	cusumLongUp    = Detector{Family: tuning.CusumLong, Name: "cusum_long_up", Kind: Shift, Up: 1, Floor: floorZ, Prior: priorZ, Say: sayShift(1), Stat: cusum(1, 1)}
+	cusumLongDown  = Detector{Family: tuning.CusumLong, Name: "cusum_long_down", Kind: Shift, Up: -1, Floor: floorZ, Prior: priorZ, Say: sayShift(-1), Stat: cusum(1, -1)}
 )
 
 func cusum(horizon int, sign float64) func(*[Words]float32, *Input) float64 {

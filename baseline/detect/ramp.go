@@ -34,7 +34,7 @@ func sayRamp(sign float64) func(*Facts) string {
 		word = "down"
 	}
 	return func(f *Facts) string {
-		perHour := sign * float64(f.Mem[0]-f.Mem[1]) * f.Bulk * f.RampWeight / 2 * float64(time.Hour) / float64(max(f.Step, 1))
-		return fmt.Sprintf("%s, drifting %s against what is usual for the time of day by about %s an hour over the last hours", f.Num(f.Value), word, f.Num(perHour))
+		perHour := sign * float64(f.Mem[0]-f.Mem[1]) * f.Bulk * f.Rates.Ramp / 2 * float64(time.Hour) / float64(max(f.Step, 1))
+		return fmt.Sprintf("%s, drifting %s against %s by about %s an hour over the last hours", f.Num(f.Value), word, f.rhythm(), f.Num(perHour))
 	}
 }

@@ -2,8 +2,11 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
+
+	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
 // Seen are the numbers of one sample that its explanation needs; of fixed size, saved as it is.
@@ -28,13 +31,13 @@ type Share struct {
 // Facts are what a sentence is made of.
 type Facts struct {
 	Seen
-	When       string        // e.g. Tuesday 14:00; empty when the series has no season
-	Step       time.Duration // between samples
-	RampWeight float64       // weight of a sample in the faster mean of the ramp test
-	Group      string        // the labels that the siblings share
-	Shares     []Share       // the largest first, the series itself among them as ""
-	Num        func(float64) string
-	Dur        func(time.Duration) string
+	When   string        // e.g. Tuesday 14:00; empty when the series has no season
+	Step   time.Duration // between samples
+	Rates  *tuning.Rates
+	Group  string  // the labels that the siblings share
+	Shares []Share // the largest first, the series itself among them as ""
+	Num    func(float64) string
+	Dur    func(time.Duration) string
 }
 
 // Usual names what the value is compared with.
@@ -59,6 +62,14 @@ func (f *Facts) against() string {
 	default:
 		return fmt.Sprintf("%s, %s above %s", f.Num(f.Value), f.Num(d), f.usual())
 	}
+}
+
+// rhythm names what lasting tests compare with.
+func (f *Facts) rhythm() string {
+	if f.When == "" {
+		return "its usual level"
+	}
+	return "what is usual for the time of day"
 }
 
 // apart says how far x is from y.
@@ -130,24 +141,34 @@ func sayRecord(sign float64) func(*Facts) string {
 // saySlow: the memory is a mean of clipped residuals in spreads.
 func saySlow(sign float64) func(*Facts) string {
 	return func(f *Facts) string {
-		return fmt.Sprintf("%s; over the last hours on average about %s %s what is usual for the time of day", f.Num(f.Value), f.Num(sign*float64(f.Mem[0])*f.Scale), side(sign))
+		about := "about"
+		if math.Abs(f.Value-f.Expected) > slowClip*f.Scale {
+			about = "at least" // what is clipped counts for less
+		}
+		return fmt.Sprintf("%s; over the last hours on average %s %s %s %s", f.Num(f.Value), about, f.Num(sign*float64(f.Mem[0])*f.Scale), side(sign), f.rhythm())
 	}
 }
 
-// sayCusum: the memory is a sum of clipped residuals in spreads, less the slack.
-func sayCusum(hours string, sign float64) func(*Facts) string {
+// excess is the mean of the clipped residuals that a cumulative sum of this horizon stands for: under a
+// steady excess x over the slack it settles at x(1-w)/w.
+func (f *Facts) excess(horizon int) float64 {
+	w := f.Rates.Cusum[horizon]
+	return (f.Rates.CusumSlack[horizon] + float64(f.Mem[0])*w/(1-w)) * f.Bulk
+}
+
+func sayCusum(sign float64) func(*Facts) string {
 	return func(f *Facts) string {
-		return fmt.Sprintf("%s; time and again %s what is usual for the time of day: over about the last %s its samples add up to %s usual spreads of %s",
-			f.Num(f.Value), side(sign), hours, f.Num(float64(f.Mem[0])), f.Num(f.Bulk))
+		return fmt.Sprintf("%s; over about the last %s on average at least %s %s %s, time and again", f.Num(f.Value), f.hours(f.Rates.CusumHours[0]), f.Num(f.excess(0)), side(sign), f.rhythm())
 	}
 }
 
-func sayShift(hours string, sign float64) func(*Facts) string {
+func sayShift(sign float64) func(*Facts) string {
 	return func(f *Facts) string {
-		return fmt.Sprintf("%s; its level has moved %s %s: over about the last %s its samples add up to %s usual spreads of %s",
-			f.Num(f.Value), side(sign), f.usual(), hours, f.Num(float64(f.Mem[0])), f.Num(f.Bulk))
+		return fmt.Sprintf("%s; its level has left %s: over about the last %s on average at least %s %s it", f.Num(f.Value), f.usual(), f.hours(f.Rates.CusumHours[1]), f.Num(f.excess(1)), side(sign))
 	}
 }
+
+func (f *Facts) hours(h float64) string { return f.Dur(time.Duration(h * float64(time.Hour))) }
 
 func sayVariance(f *Facts) string {
 	return fmt.Sprintf("%s, restless: it moves by %s from sample to sample, %.2gx the %s that are usual", f.Num(f.Value), f.Num(float64(f.Mem[0])), f.Mem[0]/f.Mem[1], f.Num(float64(f.Mem[1])))

@@ -40,7 +40,7 @@ func (m *Model) Decode(b []byte) ([]byte, error) {
 		}
 		b = b[n:]
 	}
-	if m.Slot < -1 || m.Slot >= int64(m.slots) || int(m.Filled) > m.days || int(m.Head) >= m.days || m.Chosen >= kinds || bad(float64(m.Low)) || bad(float64(m.High)) {
+	if m.Slot < -1 || m.Slot >= int64(m.slots) || int(m.Filled) > m.days || int(m.Head) >= m.days || m.Chosen >= kinds || bad(float64(m.Low+m.High+m.Least+m.Most)) {
 		return nil, ErrState
 	}
 	for i := range m.Cand {

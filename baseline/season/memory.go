@@ -39,6 +39,21 @@ func (m *Model) extremes(d int) (low, high float64) {
 	return float64(lo) - reached(m.under[d], lo, hi), float64(hi) + reached(m.over[d], lo, hi)
 }
 
+// Extent is the lowest and highest sample of the remembered days; false before there are two of them.
+func (m *Model) Extent() (low, high float64, ok bool) {
+	return float64(m.Least), float64(m.Most), m.Filled >= 2
+}
+
+// measure looks the extent up anew, once a day.
+func (m *Model) measure() {
+	low, high := math.Inf(1), math.Inf(-1)
+	for d := range int(m.Filled) {
+		l, h := m.extremes(d)
+		low, high = min(low, l), max(high, h)
+	}
+	m.Least, m.Most = float32(max(low, -math.MaxFloat32)), float32(min(high, math.MaxFloat32))
+}
+
 // dayOf is the local day of t (unix milliseconds), in days since 1970-01-01.
 func (m *Model) dayOf(t int64) int64 { return floorDiv(m.cal.Local(t), dayMs) }
 

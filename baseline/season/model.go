@@ -50,6 +50,7 @@ type State struct {
 	Swapped        bool // today behaves like the other class
 	Head, Filled   uint8
 	High, Low      float32 // highest and lowest sample of the day so far, Low > High: none
+	Least, Most    float32 // lowest and highest sample of the remembered days
 }
 
 // Model is the seasonal model of one series. It is not safe for concurrent use.
@@ -186,6 +187,7 @@ func (m *Model) endDay() {
 	}
 	m.Head = uint8((d + 1) % m.days)
 	m.Filled = uint8(min(int(m.Filled)+1, m.days))
+	m.measure()
 	m.clearToday()
 }
 
