@@ -3,6 +3,7 @@ package baseline
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -17,6 +18,8 @@ type Config struct {
 	// TimeZone is the zone whose days and weeks the series follow, as in the IANA database, for example
 	// `Europe/Berlin`.
 	TimeZone string `yaml:"time_zone,omitempty"`
+	// Weekend are the days of the week that are off, for example `[friday, saturday]`.
+	Weekend []string `yaml:"weekend,omitempty"`
 	// Budget is the false-alarm budget: the only knob of detection.
 	Budget Budget `yaml:"budget,omitempty"`
 	// Holidays are days that look like days off.
@@ -47,6 +50,7 @@ func DefaultConfig() Config {
 		History:  model.Duration(28 * 24 * time.Hour),
 		Interval: model.Duration(time.Minute),
 		TimeZone: "UTC",
+		Weekend:  []string{"saturday", "sunday"},
 		Budget:   Budget{PerSeries: 1, Window: model.Duration(10 * 24 * time.Hour)},
 	}
 }
@@ -74,6 +78,9 @@ func (c *Config) Validate() error {
 	if _, err := time.LoadLocation(c.TimeZone); err != nil {
 		bad("time_zone is %q; it must be a name of the IANA database such as Europe/Berlin or UTC", c.TimeZone)
 	}
+	if _, err := c.weekend(); err != nil {
+		errs = append(errs, err)
+	}
 	if b := c.Budget.PerSeries; !(b > 0 && b <= 1e4) {
 		bad("budget.per_series is %g; it must be a positive number of false alarms, 1 if in doubt", b)
 	}
@@ -87,6 +94,22 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// weekend is the days of the week that are off.
+func (c *Config) weekend() ([]time.Weekday, error) {
+	var out []time.Weekday
+	for _, name := range c.Weekend {
+		d := time.Sunday
+		for d <= time.Saturday && !strings.EqualFold(d.String(), name) {
+			d++
+		}
+		if d > time.Saturday {
+			return nil, fmt.Errorf("baseline: weekend has %q; a day is written saturday, friday, …", name)
+		}
+		out = append(out, d)
+	}
+	return out, nil
 }
 
 // perDay is the rate the budget allows, in episodes a day.

@@ -15,6 +15,7 @@ func TestConfigMistakesSayWhatWouldBeRight(t *testing.T) {
 		"budget: {window: 5m}":         "baseline: budget.window is 5m; it must be at least 1h, 10d if in doubt",
 		"budget: {total_per_week: -2}": "baseline: budget.total_per_week is -2; it must be 0 (no bound) or a positive number",
 		"time_zone: Mars/Base":         `baseline: time_zone is "Mars/Base"; it must be a name of the IANA database such as Europe/Berlin or UTC`,
+		"weekend: [sat]":               `baseline: weekend has "sat"; a day is written saturday, friday, …`,
 		"interval: 10ms":               "baseline: interval is 10ms; it must be between 1s and 1d",
 		"history: 500d":                "baseline: history is 500d; it must be between 0 (learn from now on) and 400d",
 		"holidays: {days: [24.12.]}":   `baseline: holidays.days has "24.12."; a day is written 2026-12-24, or 12-24 for every year`,

@@ -82,6 +82,10 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 	if err != nil {
 		return nil, fmt.Errorf("baseline: load time zone: %w", err)
 	}
+	weekend, err := cfg.weekend()
+	if err != nil {
+		return nil, err
+	}
 	holiday, err := cfg.Holidays.compile()
 	if err != nil {
 		return nil, err
@@ -89,7 +93,7 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 	return &Engine{
 		inputs: sync.Pool{New: func() any { return new(detect.Input) }},
 		cfg:    cfg, params: p, log: logger.With("component", "baseline"),
-		cal:    season.NewCalendar(loc, holiday),
+		cal:    season.NewCalendar(loc, holiday).WithWeekend(weekend),
 		series: map[key]*Series{}, groups: map[string]*group{}, saved: map[string]*together{},
 		rates: map[int64]*tuning.Rates{}, shapes: map[int]*season.Shape{},
 	}, nil

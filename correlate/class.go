@@ -65,7 +65,7 @@ var classWords = []struct {
 		"file descriptors", "utilization", "utilisation", "usage", "capacity", "limit", "rate limited", "overload", "load", "inflight", "in flight", "pile up", "piling up", "concurrency", "pressure", "busy", "workers",
 	}},
 	{classLatency, []string{"latency", "slow", "duration", "response time", "p99", "p95", "p90", "apdex", "delay", "timeouts high", "request time"}},
-	{classTraffic, []string{"traffic", "throughput", "request rate", "requests low", "requests high", "no requests", "rps", "qps", "volume low", "anomaly low", "drop"}},
+	{classTraffic, []string{"traffic", "throughput", "request rate", "requests low", "requests high", "no requests", "rps", "qps", "volume low", "anomaly low", "drop", "requests total rate", "edge rate", "handled total rate", "duration seconds rate"}},
 	{classError, []string{
 		"error", "errors", "5xx", "4xx", "slo", "burn", "budget", "availability", "unavailable", "probe", "blackbox", "failed", "failing", "failure", "failures", "exception", "exceptions", "timeout", "timeouts", "down", "unhealthy", "health", "rejected", "success", "endpoint",
 	}},

@@ -261,6 +261,9 @@ func rootsOf(w *world, p *problem, items []*item) []root {
 			x.cost += zoneCost
 		}
 		add(x)
+		if w.v[v].level == levelService && hasTraffic(p, byVertex, w, v) {
+			add(root{vertex: v, ent: w.v[v].ent, exp: r.load(v), load: true})
+		}
 		if w.v[v].level == levelService && isShared(w.v[v].ent) {
 			add(root{vertex: v, ent: w.v[v].ent, exp: r.everything(v), everyone: true, cost: everyCost})
 		}
@@ -270,6 +273,16 @@ func rootsOf(w *world, p *problem, items []*item) []root {
 		roots = append(roots, x)
 	}
 	return roots
+}
+
+// hasTraffic says whether a service or an instance of it shows that more or fewer requests come in.
+func hasTraffic(p *problem, byVertex map[int][]int, w *world, v int) bool {
+	for _, x := range append([]int{v}, w.v[v].pods...) {
+		if slices.ContainsFunc(byVertex[x], func(c int) bool { return p.cells[c].class == classTraffic }) {
+			return true
+		}
+	}
+	return false
 }
 
 // seenKinds marks the kinds of alerts that exist here: where nobody has an alert on a pod's latency,

@@ -31,6 +31,9 @@ const (
 	downPods     = 0.6  // of it on the callee's instances
 	podShare     = 0.5  // errors and latency seen at an instance over those at its service
 	trafficBoth  = 0.3  // traffic alerts at callers and callees
+	loadOwn      = 0.8  // traffic alerts where more or fewer customers come in
+	loadDown     = 0.9  // decay of traffic per call to the callees
+	loadBusy     = 0.2  // saturation and latency over traffic on the way down
 	upWaiting    = 0.3  // saturation over errors on the way up: requests that wait pile up at the callers
 	ownLag       = 0.2  // its own lag: who is behind more often waits for another
 	waitingLag   = 0.4  // lag of what calls the cause, over errors on the way up
@@ -159,6 +162,31 @@ func (r *rates) service(root int) {
 	}
 	r.calls(root, ownError, ownLatency, 1, false)
 	r.down(root)
+}
+
+// load is what a service predicts at which more or fewer requests come in than usual: traffic at what it
+// calls, and what that traffic uses. Nothing is broken, so nothing travels to the callers.
+func (r *rates) load(root int) []expected {
+	r.reset()
+	r.traffic(root, loadOwn, 0)
+	r.walk(root, func(x *vertex) []link { return x.callees }, func(v, hops int, conf float64) {
+		r.traffic(v, loadOwn*conf*math.Pow(loadDown, float64(hops)), hops)
+	})
+	return r.list()
+}
+
+// traffic puts traffic, and what it uses, at a service, its instances and their nodes.
+func (r *rates) traffic(v int, lambda float64, hops int) {
+	row := densityRow(hops, false)
+	for _, x := range append([]int{v}, r.w.v[v].pods...) {
+		r.put(x, classTraffic, lambda, row)
+		r.put(x, classSaturation, loadBusy*lambda, row)
+		r.put(x, classLatency, loadBusy*lambda, row)
+		for _, n := range r.w.v[x].hosts {
+			r.put(n, classNode, loadBusy*lambda, row)
+			r.put(n, classNetwork, loadBusy*lambda, row)
+		}
+	}
 }
 
 // calls spreads errors and latency from a service to its callers.

@@ -35,6 +35,7 @@ type cell struct {
 type root struct {
 	vertex   int
 	everyone bool   // predicts for everything
+	load     bool   // predicts what more or fewer requests do, not what trouble does
 	scope    string // a label pair, for alerts that have no place in the graph
 	ent      topology.Entity
 	exp      []expected

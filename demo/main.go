@@ -74,7 +74,10 @@ func play(ctx context.Context, out io.Writer, fault shop.Fault, root, dir string
 	opts := stack.Options{Root: root, Bin: filepath.Join(root, "bin"), Tools: tools, Dir: dir, Keep: dir != "", History: time.Duration(days) * 24 * time.Hour}
 	if !fault.Static {
 		// No alert fires: three anomalies with one cause are an incident here. By default none is, without an alert.
-		opts.EditTidemark = func(c map[string]any) { c["correlate"].(map[string]any)["anomaly_incidents"] = 3 }
+		opts.EditTidemark = func(c map[string]any) {
+			correlate := c["correlate"].(map[string]any)
+			correlate["anomaly_incidents"], correlate["anomaly_wait"] = 3, "30s"
+		}
 	}
 	if dir == "" {
 		if opts.Dir, err = os.MkdirTemp("", "tidemark-demo-"); err != nil {

@@ -107,7 +107,7 @@ func (p *scenario) play(ctx context.Context) error {
 func (p *scenario) start(ctx context.Context) error {
 	s := p.stack
 	p.say("The shop is open: 1 load balancer, 12 web servers, 3 APIs, cart, payment, a primary database and its replica.")
-	p.detail("In the shop it is %s.", shop.Morning.Format("Monday, 15:04"))
+	p.detail("In the shop it is %s.", shop.RhythmAt(s.Began).Local(s.Began).Format("Monday, 15:04"))
 	stats, err := s.WriteHistory(ctx)
 	if err != nil {
 		return err

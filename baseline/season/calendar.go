@@ -26,6 +26,7 @@ func (c Class) String() string {
 type Calendar struct {
 	loc     *time.Location
 	utc     bool
+	weekend [7]bool // By weekday, Sunday first.
 	holiday func(time.Time) bool
 }
 
@@ -35,7 +36,19 @@ func NewCalendar(loc *time.Location, holiday func(time.Time) bool) *Calendar {
 	if loc == nil {
 		loc = time.UTC
 	}
-	return &Calendar{loc: loc, utc: loc == time.UTC, holiday: holiday}
+	c := &Calendar{loc: loc, utc: loc == time.UTC, holiday: holiday}
+	c.weekend[time.Saturday], c.weekend[time.Sunday] = true, true
+	return c
+}
+
+// WithWeekend returns the same calendar with other days of the week off; none is allowed.
+func (c *Calendar) WithWeekend(days []time.Weekday) *Calendar {
+	out := *c
+	out.weekend = [7]bool{}
+	for _, d := range days {
+		out.weekend[d] = true
+	}
+	return &out
 }
 
 // Local is the local wall clock at t (unix milliseconds), as milliseconds since 1970 local time.
@@ -54,7 +67,7 @@ func Weekday(day int64) int { return int(((day+4)%7 + 7) % 7) }
 
 // Class of a local day number.
 func (c *Calendar) Class(day int64) Class {
-	if w := Weekday(day); w == 0 || w == 6 {
+	if c.weekend[Weekday(day)] {
 		return Restday
 	}
 	if c.holiday != nil && c.holiday(time.Unix(day*86400+43200, 0).UTC()) {

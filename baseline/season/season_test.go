@@ -90,6 +90,9 @@ func TestCalendar(t *testing.T) {
 	require.Equal(t, season.Restday, c.Class(day(2026, 3, 7)), "a Saturday")
 	require.Equal(t, season.Restday, c.Class(day(2026, 3, 6)), "a holiday on a Friday")
 	require.Equal(t, season.Workday, c.Class(day(2026, 3, 5)))
+	c = c.WithWeekend([]time.Weekday{time.Thursday})
+	require.Equal(t, season.Restday, c.Class(day(2026, 3, 5)), "a weekend of one day")
+	require.Equal(t, season.Workday, c.Class(day(2026, 3, 7)), "a Saturday elsewhere")
 	require.Equal(t, 4, season.Weekday(0), "1970 began on a Thursday")
 	require.Equal(t, 3, season.Weekday(-1))
 }

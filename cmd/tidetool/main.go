@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	_ "time/tzdata" // Time zones of the configuration, where the machine has no list of its own.
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/version"

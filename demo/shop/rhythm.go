@@ -1,7 +1,9 @@
 package shop
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -15,20 +17,41 @@ type Rhythm struct {
 	Shift time.Duration
 }
 
-// Morning is Wednesday, 10:30 in the shop's own time: the moment at which demo and tests take place.
-var Morning = time.Date(2026, 9, 16, 10, 30, 0, 0, time.UTC)
+// Morning is a Wednesday, 10:00 in the shop's own time: demo and tests take place in the hour after it.
+var Morning = time.Date(2026, 9, 16, 10, 0, 0, 0, time.UTC)
 
-// RhythmAt returns the rhythm in which it is Morning when the clock says now. The shift is whole
-// minutes and less than a week, as the calendar repeats then.
+// RhythmAt returns the rhythm in which it is the hour after Morning when the clock says now. The shift is whole
+// hours and less than a week, as the calendar repeats then.
 func RhythmAt(now time.Time) Rhythm {
 	const week = 7 * 24 * time.Hour
-	return Rhythm{Shift: Morning.Sub(now).Truncate(time.Minute) % week}
+	return Rhythm{Shift: Morning.Sub(now.UTC().Truncate(time.Hour)) % week}
+}
+
+// Local is the shop's own time at t.
+func (r Rhythm) Local(t time.Time) time.Time { return t.Add(r.Shift).UTC() }
+
+// Calendar is how the clock's calendar has to be read to be the shop's: the time zone in which the shop's days
+// begin, as in the IANA database, and the days of the clock on which the shop has its weekend.
+func (r Rhythm) Calendar() (zone string, weekend []string) {
+	hours := int((r.Shift/time.Hour%24 + 24) % 24)
+	if hours > 12 {
+		hours -= 24
+	}
+	zone = "Etc/GMT" // With the sign of POSIX: GMT-5 is five hours ahead.
+	if hours != 0 {
+		zone = fmt.Sprintf("Etc/GMT%+d", -hours)
+	}
+	days := int((r.Shift - time.Duration(hours)*time.Hour) / (24 * time.Hour))
+	for _, d := range []time.Weekday{time.Saturday, time.Sunday} {
+		weekend = append(weekend, strings.ToLower(time.Weekday(((int(d)-days)%7+7)%7).String()))
+	}
+	return zone, weekend
 }
 
 // Rate is the mean number of pages per second at time t. sunday asks for the pattern of a Sunday
 // at the same time of day.
 func (r Rhythm) Rate(t time.Time, sunday bool) float64 {
-	local := t.Add(r.Shift).UTC()
+	local := r.Local(t)
 	day := local.Weekday()
 	if sunday {
 		day = time.Sunday

@@ -201,9 +201,18 @@ func TestRhythm(t *testing.T) {
 		for _, now := range []time.Time{
 			time.Date(2026, 1, 1, 0, 0, 30, 0, time.UTC), time.Date(2026, 11, 22, 23, 59, 0, 0, time.UTC), time.Unix(0, 0),
 		} {
-			local := now.Add(shop.RhythmAt(now).Shift).UTC()
+			r := shop.RhythmAt(now)
+			local := r.Local(now)
 			require.Equal(t, time.Wednesday, local.Weekday(), now)
-			require.WithinDuration(t, time.Date(local.Year(), local.Month(), local.Day(), 10, 30, 0, 0, time.UTC), local, time.Minute)
+			require.Equal(t, 10, local.Hour(), now)
+			// Read by the calendar that the shop states, the clock's day is the shop's.
+			zone, weekend := r.Calendar()
+			loc, err := time.LoadLocation(zone)
+			require.NoError(t, err)
+			require.Equal(t, local.Format(time.TimeOnly), now.In(loc).Format(time.TimeOnly), zone)
+			saturday := now.AddDate(0, 0, 3)
+			require.Equal(t, time.Saturday, r.Local(saturday).Weekday())
+			require.Equal(t, strings.ToLower(saturday.In(loc).Weekday().String()), weekend[0])
 		}
 	})
 	r := shop.Rhythm{}

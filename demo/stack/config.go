@@ -24,6 +24,7 @@ var shopRules []byte
 type writer struct {
 	dir, root                          string
 	prometheus, alertmanager, tidemark string
+	rhythm                             shop.Rhythm
 	plain                              bool
 	edit                               func(map[string]any)
 }
@@ -119,6 +120,10 @@ func (w writer) editTidemark(c map[string]any, runbookURL string) {
 		"verify": map[string]any{"for": "30s", "timeout": "5m"},
 	}}
 	c["roles"] = []any{map[string]any{"name": "demo", "token_file": "approve.token", "role": "approve"}}
+	// The demo's shop lives on a Wednesday, whatever day it is: its zone and its weekend are its own.
+	zone, weekend := w.rhythm.Calendar()
+	baseline := c["baseline"].(map[string]any)
+	baseline["time_zone"], baseline["weekend"] = zone, weekend
 	// No trace shows replication: the replica calls the primary for its log.
 	c["topology"].(map[string]any)["edges"] = []any{map[string]any{"from": "db-replica", "to": "db-primary", "kind": "call"}}
 	// Faster than the defaults, as the scrapes are.

@@ -98,7 +98,7 @@ func (s *Stack) build() error {
 	}
 	w := writer{
 		dir: s.opts.Dir, root: s.opts.Root, prometheus: prom, alertmanager: am, tidemark: tide,
-		plain: s.opts.Plain, edit: s.opts.EditTidemark,
+		rhythm: rhythm, plain: s.opts.Plain, edit: s.opts.EditTidemark,
 	}
 	if err := w.write(s.Shop.Addresses(), s.Pager.URL(), s.FailOver); err != nil {
 		return err
