@@ -60,6 +60,11 @@ browser: ## Open every page in a real browser (Chromium; TIDEMARK_SCREENSHOTS=fo
 	cd browser && npm ci --ignore-scripts --no-audit --no-fund
 	node browser/test.mjs
 
+.PHONY: screenshots
+screenshots: ## Take the pictures of docs/images with a real browser.
+	cd browser && npm ci --ignore-scripts --no-audit --no-fund
+	node browser/screenshots.mjs
+
 .PHONY: check
 check: lint mixin-check helm-check tidy-check size-check ## Lint, and compare everything rendered with its source.
 

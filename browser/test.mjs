@@ -9,13 +9,14 @@
 // ONLY                    pattern of the pages to look at, for a quick look while working on one
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readFileSync } from "node:fs";
+import { findBrowser } from "./browser.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 let passed = 0;
@@ -31,16 +32,6 @@ function without(what) {
   console.error(`browser tests not run: ${what}`);
   if (process.env.CI === "true") failed++;
   finish();
-}
-
-function findBrowser() {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  for (const dir of (process.env.PATH ?? "").split(delimiter)) {
-    for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
-      if (dir && existsSync(join(dir, name))) return join(dir, name);
-    }
-  }
-  return "";
 }
 
 const executablePath = findBrowser();

@@ -6,6 +6,7 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -37,18 +38,25 @@ func main() {
 }
 
 func run(in io.Reader, out io.Writer) error {
-	addr := "127.0.0.1:0"
-	if len(os.Args) > 1 {
-		addr = os.Args[1]
+	addr := flag.String("listen", "127.0.0.1:0", "Address to serve at.")
+	at := flag.String("now", "", "Time that it is for the made-up incidents, RFC 3339; empty is the real one. Pictures with a fixed time change only when a page does.")
+	flag.Parse()
+	clock := time.Now
+	if *at != "" {
+		fixed, err := time.Parse(time.RFC3339, *at)
+		if err != nil {
+			return fmt.Errorf("-now: %w", err)
+		}
+		clock = func() time.Time { return fixed.UTC() }
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
 	base := "http://" + l.Addr().String()
-	now := time.Now().UTC().Truncate(time.Second)
+	now := clock().UTC().Truncate(time.Second)
 	full := newWorld(now)
-	handler, err := pages(map[string]*world{"": full, prefix: full, fresh: freshWorld(now), calm: calmWorld(now)}, base)
+	handler, err := pages(clock, map[string]*world{"": full, prefix: full, fresh: freshWorld(now), calm: calmWorld(now)}, base)
 	if err != nil {
 		return err
 	}
@@ -75,7 +83,7 @@ func run(in io.Reader, out io.Writer) error {
 }
 
 // pages are the real pages over worlds, each below its prefix.
-func pages(worlds map[string]*world, base string) (http.Handler, error) {
+func pages(clock func() time.Time, worlds map[string]*world, base string) (http.Handler, error) {
 	table, err := access.New([]access.Rule{{Name: "night shift", Token: token, Role: access.Approve}}, nil)
 	if err != nil {
 		return nil, err
@@ -84,7 +92,7 @@ func pages(worlds map[string]*world, base string) (http.Handler, error) {
 	for p, w := range worlds {
 		ui, err := web.New(web.Options{
 			Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Data: w, Access: func() *access.Table { return table },
-			ExternalURL: base + p, Prefix: p, Now: time.Now,
+			ExternalURL: base + p, Prefix: p, Now: clock,
 		})
 		if err != nil {
 			return nil, err

@@ -15,11 +15,11 @@ import (
 
 // The incidents that tests open by name.
 const (
-	usualID    = "usual-4f1c09aa"
+	usualID    = "4f1c09aa37d2"
 	stormID    = "storm-10000"
 	hostileID  = "hostile-1"
 	vagueID    = "vague-1"
-	resolvedID = "resolved-1"
+	resolvedID = "9be2d1704c55"
 )
 
 // hostile is what the author of a label, an annotation or a log line could write to harm a reader:
@@ -170,13 +170,18 @@ func resolved(now time.Time) correlate.Incident {
 func past(now time.Time, i int) correlate.Incident {
 	start := now.Add(-time.Duration(i) * 47 * time.Minute)
 	service := fmt.Sprintf("service-%02d", i%37)
-	return correlate.Incident{
-		ID: fmt.Sprintf("past-%05d", i), State: correlate.StateResolved, Severity: []string{"critical", "warning", "info"}[i%3],
+	inc := correlate.Incident{
+		ID: fmt.Sprintf("%012x", uint64(i)*0x9e3779b97f4a&0xffffffffffff), State: correlate.StateResolved, Severity: []string{"critical", "warning", "info"}[i/2%3],
 		Title: fmt.Sprintf("latency of %s and %d others", service, i%9+1), Start: start, FirstAlert: start, End: start.Add(time.Duration(3+i%90) * time.Minute),
-		Alerts:       []correlate.Member{alert("SlowRequests", service, start, nil)},
 		Causes:       []correlate.Cause{{Entity: entity(service), Resource: "cpu", Confidence: 0.4 + float64(i%60)/100}},
 		NoClearCause: i%7 == 0,
 	}
+	for k := range i%9 + 2 {
+		m := alert("SlowRequests", fmt.Sprintf("service-%02d", (i+k)%37), start.Add(time.Duration(k)*20*time.Second), nil)
+		m.Status, m.EndsAt = correlate.StateResolved, inc.End
+		inc.Alerts = append(inc.Alerts, m)
+	}
+	return inc
 }
 
 // watched are series with bands: two that the usual incident names, one that means harm, and others.

@@ -48,12 +48,14 @@ func calmWorld(now time.Time) *world {
 	w := &world{now: now, edges: shop(now), proposals: map[string][]web.Proposal{}, status: well(now)}
 	w.edges = w.edges[:len(w.edges)-1] // The last one means harm.
 	w.incidents = []correlate.Incident{usual(now), resolved(now)}
-	for i := 2; i < 12; i++ {
+	for i := 2; i < 40; i += 3 {
 		w.incidents = append(w.incidents, past(now, i))
 	}
+	slices.SortStableFunc(w.incidents[1:], func(a, b correlate.Incident) int { return b.Start.Compare(a.Start) })
 	w.series = slices.Delete(watched(now, 9), 2, 3) // The third means harm.
 	w.proposals[usualID] = proposals(&w.incidents[0])
-	w.proposals[resolvedID] = carriedOut(&w.incidents[1])
+	done := resolved(now)
+	w.proposals[resolvedID] = carriedOut(&done)
 	return w
 }
 
@@ -206,6 +208,6 @@ func (w *world) Similar(id string) []web.Similar {
 	}
 	return []web.Similar{
 		{ID: resolvedID, Title: "database degradation affecting checkout and payments", Start: w.now.Add(-30 * time.Hour), Score: 0.91, Confirmed: "payments-db disk", Fixed: "db-failover"},
-		{ID: "past-00007", Title: "checkout errors", Start: w.now.Add(-200 * time.Hour), Score: 0.62},
+		{ID: past(w.now, 7).ID, Title: "checkout errors", Start: w.now.Add(-200 * time.Hour), Score: 0.62},
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // guides are the pages whose links are followed.
-var guides = []string{"incident.md", "tuning.md", "operations.md", "comparison.md", "configuration.md", "metrics.md"}
+var guides = []string{"get-started.md", "pages.md", "incident.md", "tuning.md", "operations.md", "comparison.md", "configuration.md", "metrics.md", "dashboards.md", "tidetool.md"}
 
 func TestGuidesLinkToWhatExists(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
@@ -51,5 +51,28 @@ func TestGuidesNameMetricsThatExist(t *testing.T) {
 		for _, name := range regexp.MustCompile(`\btidemark_[a-z_]+[a-z]`).FindAllString(string(data), -1) {
 			require.Containsf(t, string(reference), "`"+name+"`", "docs/%s names it", guide)
 		}
+	}
+}
+
+// largestImage keeps a page of the docs quick to open.
+const largestImage = 100 << 10
+
+func TestEveryPictureIsSmallAndShown(t *testing.T) {
+	pictures, err := filepath.Glob(filepath.Join(root, "docs", "images", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, pictures)
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	require.NoError(t, err)
+	var text strings.Builder
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		data, err := os.ReadFile(page)
+		require.NoError(t, err)
+		text.Write(data)
+	}
+	for _, p := range pictures {
+		info, err := os.Stat(p)
+		require.NoError(t, err)
+		require.LessOrEqualf(t, info.Size(), int64(largestImage), "%s", p)
+		require.Containsf(t, text.String(), "images/"+filepath.Base(p)+")", "no page shows it")
 	}
 }
