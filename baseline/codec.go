@@ -26,7 +26,7 @@ import (
 // A record that is cut or damaged is skipped: the reader looks for the next mark.
 const (
 	stateMagic   = "tidebase"
-	stateVersion = 3
+	stateVersion = 4
 	recordMagic  = "\xfeSER"
 	maxRecord    = 1 << 20
 	maxLabels    = 256

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/baseline/season"
+	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
 // Forecast is an expected value at a later time, with an interval that holds it nine times of ten.
@@ -23,8 +24,9 @@ func (s *Series) Forecast(h time.Duration) Forecast {
 	}
 	level := s.model.Level()
 	look := &s.page().Look
-	now := past{level, float64(look.Slow), level + s.core.Short}
-	x, low, high := look.interval(h, now.opinions(s.ahead(s.core.Last+h.Milliseconds())))
+	now := past{level, float64(look.Slow), s.stand(s.core.Last, s.core.LastValue, level)}
+	view, t := seasonView{&s.model, s.rates.Step}, s.core.Last+h.Milliseconds()
+	x, low, high := look.interval(h, now.moved(view.profile(t)).with(view, t, int64(math.Ceil(h.Hours()))))
 	return Forecast{Expected: s.within(x), Lower: s.within(x + low), Upper: s.within(x + high)}
 }
 
@@ -64,12 +66,22 @@ func (s *Series) Season() season.Kind {
 	return s.model.Active()
 }
 
-// ahead is the profile at a later time, and the median of the last days at that time of day.
-func (s *Series) ahead(t int64) (profile, recent float64) {
-	profile = s.model.Ahead(t, s.rates.Step)
-	recent, ok := s.model.Recent(t)
-	if !ok {
-		recent = profile + s.model.Level()
-	}
-	return profile, recent
+// seasonView is what the season says of other times, for forecasts.
+type seasonView struct {
+	*season.Model
+	step float64 // seconds
+}
+
+func (v seasonView) profile(t int64) float64 { return v.Ahead(t, v.step) }
+
+func (v seasonView) lastDays(t, hours int64) (median, last float64, ok bool) {
+	return v.LastDays(t, max(1, (hours+23)/24))
+}
+
+// stand is the residual of the last sample to the profile, averaged with the samples before it where
+// they are closer together than some twenty minutes.
+func (s *Series) stand(t int64, v, level float64) float64 {
+	const minutes = 20
+	w := tuning.Weight(s.rates.Step, minutes/60.0)
+	return w*(v-s.model.Ahead(t, s.rates.Step)) + (1-w)*(level+s.core.Short)
 }

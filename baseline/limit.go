@@ -21,11 +21,17 @@ type trend struct {
 	Value  [trendPoints]float32 // last value of each hour before the current one
 	Filled int64                // hours, the current one included
 	Peak   [teeth]float32       // where the last climbs ended
+	Foot   [teeth]float32       // and began
+	Hours  [teeth]float32       // and how long they took, 0 when unknown
 	Teeth  int64
 }
 
-// climb is the highest and lowest value since the last saw-tooth ended.
-type climb struct{ High, Low float32 }
+// climb is the highest and lowest value since the last saw-tooth ended, and when they were, in unix
+// seconds; LowAt is 0 for the first climb, which began before the series was seen.
+type climb struct {
+	High, Low     float32
+	HighAt, LowAt uint32
+}
 
 // turn begins an hour; last is the value that the one before ended with. before 0: there was none.
 func (tr *trend) turn(before, hour int64, last float64) {
@@ -42,20 +48,37 @@ func (tr *trend) turn(before, hour int64, last float64) {
 
 // learn takes a sample and says whether it ends a tooth: a fall by more than half of the climb, and by
 // more than noise.
-func (c *climb) learn(v, spread float64) bool {
+func (c *climb) learn(t int64, v, spread float64) bool {
 	x := float32(v)
-	c.High = max(c.High, x)
+	if x >= c.High {
+		c.High, c.HighAt = x, uint32(t/1000)
+	}
 	up := c.High - c.Low
 	if float64(up) > 6*spread && c.High-x > up/2 {
 		return true
 	}
-	c.Low = min(c.Low, x)
+	if x < c.Low {
+		c.Low, c.LowAt = x, uint32(t/1000)
+	}
 	return false
 }
 
-// peak files where a climb ended.
-func (tr *trend) peak(high float32) {
-	tr.Peak[tr.Teeth%teeth] = high
+// begin starts a climb at a sample.
+func (c *climb) begin(t int64, v float64) {
+	at := uint32(t / 1000)
+	*c = climb{float32(v), float32(v), at, at}
+}
+
+// hours is how long the climb has taken until t, in unix milliseconds.
+func (c *climb) hours(t int64) float64 { return float64(t/1000-int64(c.LowAt)) / 3600 }
+
+// tooth files a climb that has ended.
+func (tr *trend) tooth(c *climb) {
+	i := tr.Teeth % teeth
+	tr.Peak[i], tr.Foot[i], tr.Hours[i] = c.High, c.Low, 0
+	if c.LowAt != 0 {
+		tr.Hours[i] = float32(c.hours(1000 * int64(c.HighAt)))
+	}
 	tr.Teeth++
 }
 
@@ -78,30 +101,107 @@ func (tr *trend) slope(hour int64, hours int) (mid, low, high float64, ok bool) 
 	return s[len(s)/2], s[len(s)/4], s[3*len(s)/4], true
 }
 
-// beyond reports whether v has left what the remembered teeth reached, by more than they differ
-// from each other; seen is false while no tooth is remembered.
-func (tr *trend) beyond(v, low, limit float64) (out, seen bool) {
-	n := min(teeth, tr.Teeth)
-	if n == 0 {
-		return false, false
-	}
-	top, bottom := float64(tr.Peak[0]), float64(tr.Peak[0])
-	for _, p := range tr.Peak[:n] {
-		top, bottom = max(top, float64(p)), min(bottom, float64(p))
-	}
-	if top >= limit {
-		return true, true // the limit has been reached before: no tooth protects it
-	}
-	margin := max(0.1*(limit-top), top-bottom, 0.1*(top-low))
-	if n < 2 { // too few to know how much they differ
-		margin = limit - top
-	}
-	return v > top+min(margin, 0.8*(limit-top)), true
+// habit is what the remembered teeth have in common: the median and the standard deviation of where
+// they end, how much they climb, and how many hours that takes.
+type habit struct {
+	n                  int
+	peak, climb, hours usual
 }
 
-// TimeToLimit is the time until the series crosses limit from its present side, judged by the
-// trend of the last day, or of the last six hours once the series is above all it has reached before. It is false when the trend leads away, the crossing is more than 30 days
-// off, or the climb is one of a series of saw-teeth that have always ended below the limit.
+// usual is a median and a standard deviation.
+type usual struct{ mid, dev float64 }
+
+// shewhart are the expected ranges of n standard normal values, by which a range becomes a standard
+// deviation (the constant d2 of control charts, Shewhart 1931).
+var shewhart = [teeth + 1]float64{2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847}
+
+// usually leaves out the value farthest from the median where there are five or more: a reset may
+// have been missed.
+func usually(x []float32) (s usual) {
+	x = slices.Sorted(slices.Values(x))
+	n := len(x)
+	if n == 0 {
+		return s
+	}
+	mid := float64(x[n/2]+x[(n-1)/2]) / 2
+	if n >= 5 {
+		if mid-float64(x[0]) > float64(x[n-1])-mid {
+			x = x[1:]
+		} else {
+			x = x[:n-1]
+		}
+		n--
+	}
+	if n == 1 {
+		return usual{mid, 0}
+	}
+	return usual{mid, float64(x[n-1]-x[0]) / shewhart[n]}
+}
+
+func (tr *trend) habit() (h habit) {
+	var peak, climb, hours [teeth]float32
+	for i := range int(min(teeth, tr.Teeth)) {
+		if tr.Hours[i] == 0 && tr.Teeth > 1 {
+			continue // began before the series was seen
+		}
+		peak[h.n], climb[h.n], hours[h.n] = tr.Peak[i], tr.Peak[i]-tr.Foot[i], tr.Hours[i]
+		h.n++
+	}
+	h.peak, h.climb, h.hours = usually(peak[:h.n]), usually(climb[:h.n]), usually(hours[:h.n])
+	return h
+}
+
+// ends is where the present climb should end, with a margin, by whatever the teeth agree on best: at
+// their usual peak, as a garbage collector that runs at a threshold; after their usual climb; or
+// after their usual time, as a log that is rotated by the clock.
+func (c *climb) ends(h habit, tr *trend, hour, t int64, v float64) (end, margin float64) {
+	up := h.climb.mid
+	least := endLeast * up
+	if h.n == 1 { // nobody knows how much they differ
+		return h.peak.mid, 2 * least
+	}
+	sure := endDevs * (1 + 2/float64(h.n))
+	byTime := h.hours.dev * up / h.hours.mid
+	switch {
+	case byTime <= min(h.peak.dev, h.climb.dev):
+		left := h.hours.mid - c.hours(t)
+		if left < -max(sure*h.hours.dev, endLeast*h.hours.mid) {
+			return v, -1 // it should have ended
+		}
+		mid, _, _ := c.pace(h, tr, hour, t, v)
+		return v + 3600*mid*max(left, 0), 0
+	case h.peak.dev < h.climb.dev:
+		return h.peak.mid, max(least, sure*h.peak.dev)
+	}
+	return float64(c.Low) + up, max(least, sure*h.climb.dev)
+}
+
+const (
+	endDevs  = 3    // standard deviations of a margin, more while few teeth are known
+	endLeast = 0.05 // share of a climb, or of its time, that a margin is at least
+)
+
+// pace is the slope of the present climb per second, with its quartiles: the usual one while the climb
+// is young.
+func (c *climb) pace(h habit, tr *trend, hour, t int64, v float64) (mid, low, high float64) {
+	age := c.hours(t)
+	if age < h.hours.mid/4 {
+		mid = h.climb.mid / h.hours.mid / 3600
+		return mid, mid / 2, 2 * mid
+	}
+	if age >= 3 {
+		if mid, low, high, ok := tr.slope(hour, int(min(age, trendPoints))); ok {
+			return mid, low, high
+		}
+	}
+	mid = (v - float64(c.Low)) / max(age, 0.1) / 3600
+	return mid, mid / 2, 2 * mid
+}
+
+// TimeToLimit is the time until the series crosses limit from its present side, judged by the trend of
+// the last day, or of the present climb where the series is a saw-tooth. It is false when the trend
+// leads away, the crossing is more than 30 days off, or the climb is one of a series of saw-teeth and
+// should end below the limit.
 func (s *Series) TimeToLimit(limit float64) (Limit, bool) {
 	s.lock()
 	defer s.unlock()
@@ -110,22 +210,19 @@ func (s *Series) TimeToLimit(limit float64) (Limit, bool) {
 	}
 	tr, v := s.page().Trend, s.core.LastValue      // A copy: asking changes nothing.
 	tr.Value[s.core.Hour%trendPoints] = float32(v) // The current hour's, as far as it goes.
-	hours := trendPoints
-	if v < limit {
-		out, seen := tr.beyond(v, float64(s.core.Climb.Low), limit)
-		if seen && !out {
+	c, t, hour := &s.core.Climb, s.core.Last, s.core.Hour
+	mid, low, high, ok := tr.slope(hour, trendPoints)
+	if v >= limit { // a limit below: mirror
+		mid, low, high = -mid, -high, -low
+	} else if h := tr.habit(); h.n > 0 {
+		if end, margin := c.ends(h, &tr, hour, t, v); v <= end+margin && end+margin/2 < limit {
 			return Limit{}, false
 		}
-		if out { // new ground: the last hours say more than the teeth of the day
-			hours = 6
-		}
+		mid, low, high = c.pace(h, &tr, hour, t, v)
+		ok = true
 	}
-	mid, low, high, ok := tr.slope(s.core.Hour, hours)
 	if !ok {
 		return Limit{}, false
-	}
-	if v > limit { // a limit below: mirror
-		mid, low, high = -mid, -high, -low
 	}
 	dist := math.Abs(limit - v)
 	if mid <= 0 || dist/mid > limitHorizon.Seconds() {

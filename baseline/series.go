@@ -527,16 +527,17 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 	}
 	if hour := c.Last / 3600e3; hour != c.Hour {
 		k := s.touch()
-		k.Look.learn(c.Last, c.Hour, v, s.model.Level(), c.Short, s.ahead)
+		level := s.model.Level()
+		k.Look.learn(c.Last, c.Hour, v, level, s.stand(c.Last, v, level), seasonView{&s.model, r.Step})
 		k.Trend.turn(c.Hour, hour, c.LastValue)
 		if c.Hour == 0 {
-			c.Climb = climb{float32(v), float32(v)}
+			c.Climb = climb{High: float32(v), Low: float32(v)}
 		}
 		c.Hour = hour
 	}
-	if c.Climb.learn(v, max(c.LocalAbs, floor)) {
-		s.touch().Trend.peak(c.Climb.High)
-		c.Climb = climb{float32(v), float32(v)}
+	if c.Climb.learn(c.Last, v, max(c.LocalAbs, floor)) {
+		s.touch().Trend.tooth(&c.Climb)
+		c.Climb.begin(c.Last, v)
 	}
 	before := s.model.Chosen
 	s.model.Learn(mo, v, r)

@@ -65,21 +65,41 @@ func (m *Model) Presence(t int64) (share float64, days int) {
 	return float64(n) / float64(m.Filled), int(m.Filled)
 }
 
-// Recent is the median of the last five days in the slot of t, whatever their class; false while
-// there is none.
-func (m *Model) Recent(t int64) (float64, bool) {
+// LastDays are, in the slot of t, the median of the last five days and the last day, counted from back
+// days before that of t and whatever their class; false while there is none.
+func (m *Model) LastDays(t, back int64) (mid, last float64, ok bool) {
 	local := m.cal.Local(t)
-	slot := int((local - floorDiv(local, dayMs)*dayMs) / m.slotMs)
+	day := floorDiv(local, dayMs)
+	slot := int((local - day*dayMs) / m.slotMs)
 	var buf [64]float32
 	n := 0
-	for back := 1; back <= min(5, int(m.Filled)); back++ {
-		d := (int(m.Head) - back + m.days) % m.days
+	take := func(x float32) {
+		if n == 0 {
+			last = float64(x)
+		}
+		n = insert(&buf, n, x)
+	}
+	newest := day - back
+	if m.Day <= newest {
+		x := m.today[slot]
+		if int64(slot) == m.Slot && m.Count > 0 {
+			x = float32(m.Sum / float64(m.Count))
+		}
+		if x == x {
+			take(x)
+		}
+	}
+	for k := 1; k <= int(m.Filled) && n < 5; k++ {
+		d := (int(m.Head) - k + m.days) % m.days
+		if int64(m.number[d]) > newest {
+			continue
+		}
 		if code := m.codes[slot*m.days+d]; code != 0 {
-			n = insert(&buf, n, m.base[d]+float32(code-1)*m.unit[d])
+			take(m.base[d] + float32(code-1)*m.unit[d])
 		}
 	}
 	if n == 0 {
-		return 0, false
+		return 0, 0, false
 	}
-	return float64(median(&buf, n)), true
+	return float64(median(&buf, n)), last, true
 }

@@ -109,7 +109,7 @@ func Default() Params {
 		BlockHours: 1, Memory: 471, PriorWeight: 4, Least: [Families]float64{Season: 0.39, Slow: 0.39, Local: 0.34, Global: 0.23, Variance: 1.16, Stuck: 0.3, Zero: 0.4, CusumShort: 0.37, CusumLong: 0.3, Ramp: 0.39, Record: 0.39},
 		Cost: [Families]float64{Season: 0.17, Local: -0.75, Stuck: -0.75, CusumShort: 0.5, CusumLong: 0.5, Ramp: 1.75}, RecordAge: 0.38, Quantile: 0.95,
 		Block2Hours: 3, Memory2: 371, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
-		EpisodeHours: 4.74, Growth: 2.3, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, BudgetGain: 0.98, Tail: 1.9, TailRate: 0.1,
+		EpisodeHours: 4.74, Growth: 2.3, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, BudgetGain: 0.98, Tail: 2.5, TailRate: 0.1,
 	}
 }
 
