@@ -21,7 +21,7 @@ import (
 //	"tidebase" version:u16
 //	"\xfeSER" length:u32 crc32c(payload):u32 payload
 //
-// A payload begins with what it is of: a series, or a group of siblings.
+// A payload begins with what it is of: a series, a group of siblings, or the end.
 //
 // A record that is cut or damaged is skipped: the reader looks for the next mark.
 const (
@@ -32,7 +32,7 @@ const (
 	maxLabels    = 256
 	maxText      = 64 << 10
 
-	seriesRecord, groupRecord = 0, 1
+	seriesRecord, groupRecord, endRecord = 0, 1, 2
 )
 
 var (
@@ -44,8 +44,12 @@ var (
 // series concerned learn again.
 type SkippedError struct {
 	Loaded, Skipped int
-	First           error // what was wrong with the first
+	First           error  // what was wrong with the first
+	Parts           []Part // where they are
 }
+
+// Part is a damaged part of a saved state, in bytes from its begin.
+type Part struct{ Offset, Length int64 }
 
 // Error says how much was skipped and why.
 func (e *SkippedError) Error() string {
@@ -97,6 +101,9 @@ func (e *Engine) Save(w io.Writer) error {
 		if err := put(g.encode); err != nil {
 			return err
 		}
+	}
+	if err := put(func(b []byte) ([]byte, error) { return append(b, endRecord), nil }); err != nil {
+		return err
 	}
 	if err := bw.Flush(); err != nil {
 		return fmt.Errorf("write baseline state: %w", err)
@@ -153,7 +160,9 @@ func text(b []byte) (string, []byte, bool) {
 // already keeps what it learned. Damaged records are skipped and reported as *SkippedError. Options
 // of the series are set when Add is called for them.
 func (e *Engine) Load(r io.Reader) error {
-	br := bufio.NewReaderSize(r, maxRecord+64)
+	in := &counted{r: r}
+	br := bufio.NewReaderSize(in, maxRecord+64)
+	at := func() int64 { return in.n - int64(br.Buffered()) }
 	head := make([]byte, len(stateMagic)+2)
 	if _, err := io.ReadFull(br, head); err != nil {
 		return fmt.Errorf("%w: %w", ErrStateFormat, err)
@@ -162,33 +171,66 @@ func (e *Engine) Load(r io.Reader) error {
 		return ErrStateFormat
 	}
 	skip := &SkippedError{}
-	for {
-		err := e.loadRecord(br)
+	whole := false
+	for !whole {
+		kind, err := e.loadRecord(br)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {
-			skip.Loaded++
+			whole = kind == endRecord
+			if kind == seriesRecord {
+				skip.Loaded++
+			}
 			continue
 		}
 		if !errors.Is(err, errRecord) {
 			return fmt.Errorf("read baseline state: %w", err)
 		}
-		if skip.Skipped++; skip.First == nil {
-			skip.First = err
+		begin := at()
+		last := nextMark(br)
+		if last != nil && !errors.Is(last, io.EOF) {
+			return fmt.Errorf("read baseline state: %w", last)
 		}
-		if err := nextMark(br); err != nil {
-			if errors.Is(err, io.EOF) {
-				break
+		if last != nil {
+			if _, err := io.Copy(io.Discard, br); err != nil {
+				return fmt.Errorf("read baseline state: %w", err)
 			}
-			return fmt.Errorf("read baseline state: %w", err)
 		}
+		skip.note(err, Part{Offset: begin, Length: at() - begin})
+	}
+	if !whole && skip.Skipped == 0 {
+		skip.note(fmt.Errorf("%w: the end is missing", errRecord), Part{Offset: at()})
 	}
 	if skip.Skipped > 0 {
-		e.log.Warn("Part of the saved baselines was damaged", "loaded", skip.Loaded, "skipped", skip.Skipped, "err", skip.First)
 		return skip
 	}
 	return nil
+}
+
+// note counts a damaged part.
+func (e *SkippedError) note(err error, p Part) {
+	if e.Skipped++; e.First == nil {
+		e.First = err
+	}
+	if n := len(e.Parts); n > 0 && e.Parts[n-1].Offset+e.Parts[n-1].Length == p.Offset {
+		e.Parts[n-1].Length += p.Length
+		return
+	}
+	e.Parts = append(e.Parts, p)
+}
+
+// counted counts what was read.
+type counted struct {
+	r io.Reader
+	n int64
+}
+
+// Read implements io.Reader.
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	return n, err
 }
 
 var errRecord = errors.New("damaged record")
@@ -213,44 +255,47 @@ func nextMark(br *bufio.Reader) error {
 	}
 }
 
-// loadRecord reads one record and consumes it only when it is whole.
-func (e *Engine) loadRecord(br *bufio.Reader) error {
+// loadRecord reads one record and consumes it only when it is whole; it says what it is of.
+func (e *Engine) loadRecord(br *bufio.Reader) (kind byte, err error) {
 	const head = len(recordMagic) + 8
 	b, err := br.Peek(head)
 	if len(b) == 0 {
-		return err
+		return 0, err
 	}
 	if len(b) < head || string(b[:len(recordMagic)]) != recordMagic {
-		return fmt.Errorf("%w: no mark where one belongs", errRecord)
+		return 0, fmt.Errorf("%w: no mark where one belongs", errRecord)
 	}
 	n, sum := int(endian.Uint32(b[4:])), endian.Uint32(b[8:])
 	if n > maxRecord {
-		return fmt.Errorf("%w: %d bytes long", errRecord, n)
+		return 0, fmt.Errorf("%w: %d bytes long", errRecord, n)
 	}
 	b, err = br.Peek(head + n)
 	if len(b) < head+n {
 		if err != nil && !errors.Is(err, io.EOF) {
-			return err
+			return 0, err
 		}
-		return fmt.Errorf("%w: cut short", errRecord)
+		return 0, fmt.Errorf("%w: cut short", errRecord)
 	}
 	b = b[head:]
 	if crc32.Checksum(b, castagnoli) != sum {
-		return fmt.Errorf("%w: checksum differs", errRecord)
+		return 0, fmt.Errorf("%w: checksum differs", errRecord)
 	}
 	switch {
 	case n == 0:
 		err = errLayout
 	case b[0] == groupRecord:
 		err = e.restoreGroup(b[1:n])
-	default:
+	case b[0] == seriesRecord:
 		err = e.restore(b[1:n])
+	case b[0] != endRecord:
+		err = errLayout
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", errRecord, err)
+		return 0, fmt.Errorf("%w: %w", errRecord, err)
 	}
+	kind = b[0]
 	_, err = br.Discard(head + n)
-	return err
+	return kind, err
 }
 
 var errLayout = errors.New("another layout")

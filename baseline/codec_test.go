@@ -56,17 +56,21 @@ func TestStateGoesOnWhereItStopped(t *testing.T) {
 
 func TestDamagedStateLosesOnlyWhatIsDamaged(t *testing.T) {
 	_, state := saved(t, 3, 300)
-	record := (len(state) - 10) / 3
+	const head, end = 10, 13 // the end is a record of one byte
+	record := (len(state) - head - end) / 3
+	require.Equal(t, head+3*record+end, len(state))
 	for name, c := range map[string]struct {
 		damage func([]byte) []byte
 		loaded int
+		parts  []baseline.Part
 	}{
-		"a flipped bit in the second series": {func(b []byte) []byte { b[10+record+100] ^= 4; return b }, 2},
-		"the end cut off":                    {func(b []byte) []byte { return b[:len(b)-7] }, 2},
+		"a flipped bit in the second series":  {func(b []byte) []byte { b[head+record+100] ^= 4; return b }, 2, []baseline.Part{{Offset: int64(head + record), Length: int64(record)}}},
+		"the end cut off":                     {func(b []byte) []byte { return b[:len(b)-end-7] }, 2, []baseline.Part{{Offset: int64(head + 2*record), Length: int64(record - 7)}}},
+		"a series cut off, as if never there": {func(b []byte) []byte { return b[:head+2*record] }, 2, []baseline.Part{{Offset: int64(head + 2*record)}}},
 		"rubbish between two series": {func(b []byte) []byte {
-			return append(append(append([]byte(nil), b[:10+record]...), "rubbish"...), b[10+record:]...)
-		}, 3},
-		"a length of 4 GiB": {func(b []byte) []byte { b[10+record+7] = 0xff; return b }, 2},
+			return append(append(append([]byte(nil), b[:head+record]...), "rubbish"...), b[head+record:]...)
+		}, 3, []baseline.Part{{Offset: int64(head + record), Length: 7}}},
+		"a length of 4 GiB": {func(b []byte) []byte { b[head+record+7] = 0xff; return b }, 2, []baseline.Part{{Offset: int64(head + record), Length: int64(record)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := engine(t).Load(bytes.NewReader(c.damage(bytes.Clone(state))))
@@ -74,6 +78,7 @@ func TestDamagedStateLosesOnlyWhatIsDamaged(t *testing.T) {
 			require.ErrorAs(t, err, &skip)
 			require.Equal(t, c.loaded, skip.Loaded)
 			require.Equal(t, 1, skip.Skipped)
+			require.Equal(t, c.parts, skip.Parts)
 		})
 	}
 	require.ErrorIs(t, engine(t).Load(bytes.NewReader([]byte("something else"))), baseline.ErrStateFormat)

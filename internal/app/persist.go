@@ -3,15 +3,9 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/notify"
 	"github.com/tidemark/tidemark/internal/state"
@@ -127,80 +121,6 @@ func (a *App) replay() error {
 		a.logger.Info("Replayed the log", "messages", n, "damaged", len(report.Damaged))
 	}
 	return nil
-}
-
-// saveBaselines writes the baselines beside the old file and swaps them: a crash leaves one whole.
-func (s *session) saveBaselines() error {
-	if !s.scorer.learned.Load() {
-		return nil
-	}
-	return writeFile(s.baselineFile(), s.engine.Save)
-}
-
-func writeFile(name string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return fmt.Errorf("save baselines: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("save baselines: %w", err), f.Close(), os.Remove(f.Name()))
-		}
-	}()
-	if err = write(f); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
-}
-
-// residentSeries is how many series' baselines stay wholly in memory: about 60 MB of them. Above, what is
-// needed only now and then lies on disk.
-const residentSeries = 10_000
-
-// openArchive gives the baselines a file without a name for what a large fleet needs only now and then.
-func (s *session) openArchive() {
-	f, err := os.CreateTemp(filepath.Dir(s.baselineFile()), "archive.*")
-	if err == nil {
-		err = os.Remove(f.Name()) // Its space is free again when the engine is gone: the runtime closes it then.
-	}
-	if err != nil {
-		s.logger.Warn("Baselines stay in memory, since no file can be made for them", "err", err)
-		return
-	}
-	s.engine.PageTo(f, residentSeries)
-}
-
-// loadBaselines reads the saved baselines. What is damaged is learned again; a file that can't be
-// read at all is set aside.
-func (s *session) loadBaselines() {
-	name := s.baselineFile()
-	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err == nil {
-		err = s.engine.Load(f)
-		_ = f.Close()
-	}
-	var skipped *baseline.SkippedError
-	switch {
-	case err == nil:
-		s.logger.Info("Loaded the saved baselines", "series", len(s.engine.All()))
-	case errors.As(err, &skipped):
-		s.logger.Warn("Part of the saved baselines was damaged and is learned again", "err", err)
-	default:
-		aside := fmt.Sprintf("%s.bad-%d", name, s.app.now().Unix())
-		s.logger.Error("The saved baselines can't be used and are set aside", "err", err, "set_aside", aside)
-		if err := os.Rename(name, aside); err != nil {
-			s.logger.Error("Setting the baselines aside failed", "err", err)
-		}
-	}
 }
 
 // forgetOld drops ended incidents that are older than the retention.

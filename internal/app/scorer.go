@@ -62,6 +62,7 @@ type scorerMetrics struct {
 	failures  *prometheus.CounterVec
 	anomalies *prometheus.CounterVec
 	progress  prometheus.GaugeFunc
+	damaged   prometheus.Counter
 }
 
 func newScorer(logger *slog.Logger, reg prometheus.Registerer, read ranger, engine *baseline.Engine, history time.Duration, discover discoverFunc, now func() time.Time, st *stages, anomaly func(time.Time, *entry)) *scorer {
@@ -78,6 +79,9 @@ func newScorer(logger *slog.Logger, reg prometheus.Registerer, read ranger, engi
 		anomalies: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidemark_anomalies_total", Help: "Anomalies that began, by kind.",
 		}, []string{"kind"}),
+		damaged: f.NewCounter(prometheus.CounterOpts{
+			Name: "tidemark_baseline_damaged_records_total", Help: "Saved baselines that were damaged: set aside and learned again.",
+		}),
 		progress: f.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "tidemark_learning_ratio", Help: "Share of the history that is learned, over all watches.",
 		}, s.progress),

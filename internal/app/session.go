@@ -107,10 +107,9 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 
 // Intervals of the loops that look at Prometheus.
 const (
-	changeInterval   = 30 * time.Second
-	probeInterval    = 15 * time.Second
-	saveInterval     = time.Minute
-	baselineInterval = 10 * time.Minute
+	changeInterval = 30 * time.Second
+	probeInterval  = 15 * time.Second
+	saveInterval   = time.Minute
 )
 
 // restore takes over the state of the session before, or of the last run when old is nil.
@@ -166,7 +165,7 @@ func (s *session) start(ctx context.Context) {
 		s.every(saveInterval, "save", func(ctx context.Context) error {
 			return errors.Join(s.app.checkpoint(ctx, s), s.app.forgetOld(ctx, s))
 		}),
-		s.every(baselineInterval, "save baselines", func(context.Context) error { return s.saveBaselines() }),
+		s.keepBaselines,
 		s.remoteWrite,
 	} {
 		g.Go(func() error { return run(ctx) })
@@ -231,7 +230,7 @@ func (s *session) baselineFile() string {
 func (s *session) save() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	return errors.Join(s.saveBaselines(), s.app.checkpoint(ctx, s))
+	return errors.Join(s.saveBaselines(ctx), s.app.checkpoint(ctx, s))
 }
 
 // routes builds the HTTP side of the session: metrics, endpoints, pages.

@@ -106,6 +106,9 @@ func (s *scorer) revive() {
 	}
 	for _, bs := range s.engine.All() {
 		w := byName[bs.Watch()]
+		if w != nil && len(s.cursors) > 0 && w.next.IsZero() {
+			w = nil // The watch means something else than when its baselines were saved.
+		}
 		if w == nil {
 			s.engine.Remove(bs)
 			continue
@@ -116,10 +119,6 @@ func (s *scorer) revive() {
 		}
 		e := s.enter(w, bs.Labels())
 		e.seen, e.lastSample = last, last
-		// Where the state ends, reading goes on: what came meanwhile is caught up.
-		if at := time.UnixMilli(last).Add(w.interval).Truncate(w.interval); at.After(w.next) && !w.learned {
-			w.next = at
-		}
 	}
 }
 
@@ -131,6 +130,19 @@ func (s *scorer) adopt(old *scorer) {
 		s.cursors[cursorKey(w.Watch)] = w.next
 	}
 	s.learned.Store(old.learned.Load())
+}
+
+// positions are the first steps not scored yet, by watch.
+func (s *scorer) positions() map[string]time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[string]time.Time, len(s.watches))
+	for _, w := range s.watches {
+		if !w.next.IsZero() {
+			out[cursorKey(w.Watch)] = w.next
+		}
+	}
+	return out
 }
 
 func (s *scorer) watchList() []*watch {
