@@ -477,7 +477,9 @@ func (s *Series) alarm(sc *Score, t int64) {
 		s.withheld = false
 		s.rate.count(t)
 	}
-	sc.Active, sc.Withheld, sc.Since = c.Since != 0 && !s.withheld, s.withheld, c.Since
+	// An anomaly lasts through short breaks; the episode, within which nobody is told again, is longer.
+	lasts := c.Since != 0 && t-c.AboveAt <= max(3*c.Step, breakMs)
+	sc.Active, sc.Withheld, sc.Since = lasts && !s.withheld, s.withheld, max(c.Since, c.RunAt)
 }
 
 // learn updates every part with the sample.

@@ -64,8 +64,10 @@ var classWords = []struct {
 		"throttling", "throttled", "hpa", "maxed", "max out", "exhausted", "exhaustion", "backlog", "queue", "saturation", "saturated", "cpu", "memory", "heap", "gc", "thread", "threads", "pool", "connections", "too many connections",
 		"file descriptors", "utilization", "utilisation", "usage", "capacity", "limit", "rate limited", "overload", "load", "inflight", "in flight", "pile up", "piling up", "concurrency", "pressure", "busy", "workers",
 	}},
+	// Rates of requests as the presets call them, before the words of what is counted.
+	{classTraffic, []string{"requests total rate", "seconds count rate", "handled total rate", "edge rate"}},
 	{classLatency, []string{"latency", "slow", "duration", "response time", "p99", "p95", "p90", "apdex", "delay", "timeouts high", "request time"}},
-	{classTraffic, []string{"traffic", "throughput", "request rate", "requests low", "requests high", "no requests", "rps", "qps", "volume low", "anomaly low", "drop", "requests total rate", "edge rate", "handled total rate", "duration seconds rate"}},
+	{classTraffic, []string{"traffic", "throughput", "request rate", "requests low", "requests high", "no requests", "rps", "qps", "volume low", "anomaly low", "drop"}},
 	{classError, []string{
 		"error", "errors", "5xx", "4xx", "slo", "burn", "budget", "availability", "unavailable", "probe", "blackbox", "failed", "failing", "failure", "failures", "exception", "exceptions", "timeout", "timeouts", "down", "unhealthy", "health", "rejected", "success", "endpoint",
 	}},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/cause"
+	"github.com/tidemark/tidemark/correlate/topology"
 )
 
 // opinions is metrics whose mind changes; it keeps what it was asked.
@@ -103,4 +104,61 @@ func TestTheIDDoesNotDependOnWhichOfTheFirstAlertsIsHeardOfFirst(t *testing.T) {
 		require.True(t, slices.ContainsFunc(live(e), func(i correlate.Incident) bool { return i.ID == told[0].Incident.ID }), "an ID that was told stays")
 	}
 	require.Len(t, ids, 1)
+}
+
+// TestANodeThatOnlyTheMetricsSeeIsACause: two services on one node are slow, and no rule watches the node.
+func TestANodeThatOnlyTheMetricsSeeIsACause(t *testing.T) {
+	world := func() *topology.Graph {
+		g := chain("web", "cart")
+		for _, s := range []string{"cart", "catalog"} {
+			service, instance := topology.Entity{Kind: topology.KindService, Name: s}, topology.Entity{Kind: topology.KindInstance, Name: s + "-1"}
+			g.Add(t0, topology.Edge{From: service, To: instance, Kind: topology.Owns, Source: "test"})
+			g.Add(t0, topology.Edge{From: instance, To: topology.Entity{Kind: topology.KindNode, Name: "node-3"}, Kind: topology.Host, Source: "test"})
+		}
+		return g
+	}
+	first := func(r cause.Ranking) correlate.Incident {
+		e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: world(), Rules: noHold, Evidence: metrics{r}})
+		e.Alerts(t0, []*model.Alert{alert("HighLatencyP95", "cart", 0), alert("HighLatencyP95", "catalog", time.Second), alert("HighLatencyP95", "web", 5*time.Second)})
+		e.Step(t0)
+		return live(e)[0]
+	}
+	used := cause.Evidence{Kind: "resource", For: true, Entity: "node-3", Text: "CPU of node-3 is used up"}
+	found := first(cause.Ranking{DecidedBy: "resource", End: t0, Candidates: []cause.Candidate{{Entity: "node-3", Confidence: 0.8, Evidence: []cause.Evidence{used}}, {Entity: "cart", Confidence: 0.1}}})
+	require.Equal(t, "node-3", found.Causes[0].Entity.Name)
+	require.GreaterOrEqual(t, found.Causes[0].Confidence, 0.7)
+
+	guess := first(cause.Ranking{DecidedBy: "excess", End: t0, Candidates: []cause.Candidate{{Entity: "node-3", Confidence: 0.8, Evidence: []cause.Evidence{{Kind: "excess", For: true, Entity: "node-3"}}}, {Entity: "cart", Confidence: 0.1}}})
+	require.Less(t, guess.Causes[0].Confidence, 0.7, "without its resource a node that is silent stays a guess")
+}
+
+func TestACallThatIsStrangeIsAboutWhoIsCalled(t *testing.T) {
+	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: chain("web", "api", "db"), Rules: noHold})
+	e.Anomaly(t0, correlate.Anomaly{Watch: "edge_duration", Kind: "point", Since: t0, Active: true, Labels: model.LabelSet{"client": "api", "server": "db"}})
+	e.Alerts(t0, []*model.Alert{alert("HighLatencyP95", "api", 0), alert("HighLatencyP95", "web", time.Second)})
+	e.Step(t0)
+	require.Len(t, live(e), 1)
+	db := slices.IndexFunc(live(e)[0].Causes, func(c correlate.Cause) bool { return c.Entity.Name == "db" })
+	require.GreaterOrEqual(t, db, 0)
+	require.Equal(t, "anomaly", live(e)[0].Causes[db].Evidence[0].Kind)
+}
+
+// TestFewerCustomersAreNoTroubleOfTheDatabase: traffic that changes from the front to the back began at the front.
+func TestFewerCustomersAreNoTroubleOfTheDatabase(t *testing.T) {
+	cfg := correlate.DefaultConfig()
+	cfg.AnomalyIncidents = 3
+	e := correlate.NewEngine(cfg, correlate.Deps{Topology: chain("lb", "web", "api", "db"), Rules: noHold})
+	for _, s := range []string{"lb", "web", "api", "db"} {
+		for _, watch := range []string{"http_requests_total:rate", "http_request_duration_seconds_count:rate", "edge_rate"} {
+			e.Anomaly(t0, correlate.Anomaly{Watch: watch, Kind: "contextual", Since: t0, At: t0, Active: true, Labels: model.LabelSet{"service": model.LabelValue(s)}})
+		}
+	}
+	e.Step(t0.Add(2 * time.Minute))
+	require.Len(t, live(e), 1)
+	i := live(e)[0]
+	for _, c := range i.Causes {
+		t.Log(c.Entity.Name, c.Confidence, c.Score, c.Text)
+	}
+	require.Equal(t, "lb", i.Causes[0].Entity.Name)
+	require.False(t, i.NoClearCause)
 }

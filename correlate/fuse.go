@@ -42,6 +42,7 @@ func (v *view) causes(i *Incident) {
 		if r, ok := ev.Ranking(q); ok {
 			v.t.measured = r.End.IsZero() || r.End.After(q.FirstAlert.Add(-sampleGrid))
 			if tells(&r) {
+				v.see(i.Causes, r)
 				fuse(i.Causes, r)
 				v.ranking = &r
 			}
@@ -137,6 +138,34 @@ func fuse(causes []Cause, r cause.Ranking) {
 		causes[i].Confidence /= sum
 	}
 	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
+}
+
+// see takes back what the alerts hold against a cause because none of them tells of it, where the metrics do: an
+// entity whose processor or disk is used up is no guess, whether or not somebody has a rule on it.
+func (v *view) see(causes []Cause, r cause.Ranking) {
+	if r.DecidedBy != "resource" || len(r.Candidates) == 0 {
+		return
+	}
+	seen := r.Candidates[0]
+	if !slices.ContainsFunc(seen.Evidence, func(e cause.Evidence) bool { return e.Kind == "resource" && e.For }) {
+		return
+	}
+	again := slices.Clone(v.g.causes)
+	for n := range again {
+		if v.s.prob.roots[again[n].root].ent.Name == seen.Entity {
+			again[n].score += again[n].parts.unseen
+		}
+	}
+	slices.SortStableFunc(again, func(a, b ranked) int { return cmp.Compare(b.score, a.score) })
+	confide(again)
+	for n := range causes {
+		for _, a := range again {
+			if e := entityOf(v.s.prob.roots[a.root].ent); e.Kind == causes[n].Entity.Kind && e.Name == causes[n].Entity.Name {
+				causes[n].Confidence = round3(a.confidence)
+				break
+			}
+		}
+	}
 }
 
 // tells says whether a ranking rests on anything: without a single observation its order is that of the names.

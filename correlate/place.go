@@ -69,6 +69,9 @@ func (c *Config) placeOf(ls, annotations model.LabelSet) placement {
 		}
 		p.workloads = append(p.workloads, v)
 	}
+	if server := get("server"); server != "" && get("client") != "" { // A call of a service graph is about who is called.
+		p.workloads = append([]string{server}, p.workloads...)
+	}
 	for _, n := range []string{"instance", "target", "server"} {
 		if v := get(n); v != "" {
 			p.addresses = append(p.addresses, v)

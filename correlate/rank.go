@@ -20,6 +20,7 @@ const (
 	minAmplitude = 0.25
 	maxAmplitude = 3.0
 	unwatched    = 0.3  // of lateOwn for what has no instances in a graph that has them
+	onlyTraffic  = 12.0 // for trouble of which nobody sees an error or a delay, where all members are of traffic
 	bodilessCost = 25.0 // for a node or zone that nothing but errors and latency speaks for
 	oneNodeCost  = 10.0 // for a zone of which one node alone has alerts
 )
@@ -31,14 +32,16 @@ type parts struct {
 	silent    float64 // expected alerts
 	late      float64 // 0 to 1
 	own       float64 // s from the first onset of the group to the root's own; +Inf: none
+	unseen    float64 // what it cost that no alert tells of the root itself
 	change    *Change
 }
 
 // members of a group by cell.
 type members struct {
-	weight []float64 // by cell; 0: not in the group
-	total  float64
-	first  float64 // onset
+	weight  []float64 // by cell; 0: not in the group
+	total   float64
+	traffic float64 // of total, in cells of traffic
+	first   float64 // onset
 }
 
 func (s *stretch) membersOf(g *group) members {
@@ -49,6 +52,9 @@ func (s *stretch) membersOf(g *group) members {
 		if m.weight[it.cell] == 0 {
 			m.weight[it.cell] = c.weight
 			m.total += c.weight
+			if c.class == classTraffic {
+				m.traffic += c.weight
+			}
 		}
 	}
 	return m
@@ -144,8 +150,11 @@ func (s *stretch) score(i int, m *members, changes []Change) (ranked, bool) {
 	best.score += strayGain*rest + s.amplitude(r, cells, best.start) - (r.cost - causeCost - absentCost*r.sum)
 	best.parts.own = s.ownOnset(r, cells) - m.first
 	best.parts.late = max(0, min(1, best.parts.own/lateOwnAfter))
-	best.score -= lateOwn * best.parts.late * s.audible(r)
-	best.score -= s.narrow(r, cells) + s.bodiless(r, cells)
+	best.parts.unseen = lateOwn*best.parts.late*s.audible(r) + s.bodiless(r, cells)
+	best.score -= best.parts.unseen + s.narrow(r, cells)
+	if !r.load && m.traffic == m.total {
+		best.score -= onlyTraffic
+	}
 	if c := s.changeAt(r, best.start, changes); c != nil {
 		best.parts.change = c
 		best.score += changeBonus

@@ -24,6 +24,7 @@ type snapshot struct {
 type savedIncident struct {
 	ID        string      `json:"id"`
 	FirstSeen time.Time   `json:"first_seen"`
+	Alerted   time.Time   `json:"alerted,omitzero"`
 	Opened    time.Time   `json:"opened,omitzero"`
 	State     string      `json:"state"`
 	Revision  int         `json:"revision"`
@@ -61,7 +62,7 @@ func (e *Engine) Snapshot() ([]byte, error) {
 		m := members[t.id]
 		slices.SortFunc(m, func(a, b savedItem) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Start, b.Start)) })
 		s.Incidents = append(s.Incidents, savedIncident{
-			ID: t.id, FirstSeen: t.firstSeen, Opened: t.opened, State: t.state, Revision: t.revision, Revised: t.revised,
+			ID: t.id, FirstSeen: t.firstSeen, Alerted: t.alerted, Opened: t.opened, State: t.state, Revision: t.revision, Revised: t.revised,
 			Cause: t.cause, Told: t.told, ToldAt: t.toldAt, Ended: t.ended, Merged: t.merged, SplitFrom: t.splitFrom, Into: t.into, Members: m, Posts: t.posts,
 		})
 	}
@@ -102,7 +103,7 @@ func (e *Engine) Restore(data []byte) error {
 	e.tracked, e.owners = map[string]*tracked{}, map[itemKey]string{}
 	for _, i := range s.Incidents {
 		e.tracked[i.ID] = &tracked{
-			id: i.ID, firstSeen: i.FirstSeen, opened: i.Opened, state: i.State, revision: i.Revision, revised: i.Revised,
+			id: i.ID, firstSeen: i.FirstSeen, alerted: i.Alerted, opened: i.Opened, state: i.State, revision: i.Revision, revised: i.Revised,
 			cause: i.Cause, told: i.Told, toldAt: i.ToldAt, ended: i.Ended, merged: i.Merged, splitFrom: i.SplitFrom, into: i.Into, stale: true, posts: i.Posts,
 		}
 		for _, m := range i.Members {

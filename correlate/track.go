@@ -35,6 +35,7 @@ type Event struct {
 type tracked struct {
 	id        string
 	firstSeen time.Time
+	alerted   time.Time // when its first alert was seen; zero: anomalies alone
 	opened    time.Time // zero: not yet told
 	unsettled bool      // not yet told: the next alerts or the metrics may change the cause
 	looked    time.Time // when it was found unsettled last
@@ -134,6 +135,9 @@ func (e *Engine) match(now time.Time, groups []*tracked) {
 			g.state = StateFiring
 			g.splitFrom = majority(votes[i])
 			next[g.id], taken[i] = g, g
+		}
+		if t := taken[i]; t.alerted.IsZero() && slices.ContainsFunc(t.group.items, func(it *item) bool { return it.rec.Anomaly == nil }) {
+			t.alerted = now
 		}
 	}
 	for i := range groups {
@@ -301,12 +305,20 @@ func (t *tracked) tellable(cfg *Config) (at time.Time, ok bool) {
 	anomalies := 0
 	for _, it := range t.group.items {
 		if it.rec.Anomaly == nil {
-			return t.firstSeen.Add(time.Duration(cfg.Wait)), true
+			return t.since().Add(time.Duration(cfg.Wait)), true
 		}
 		anomalies++
 	}
 	at = t.firstSeen.Add(time.Duration(max(cfg.Wait, cfg.AnomalyWait)))
 	return at, cfg.AnomalyIncidents > 0 && anomalies >= cfg.AnomalyIncidents
+}
+
+// since is when waiting for the first post begins: with the first alert, for nobody waits for what has none.
+func (t *tracked) since() time.Time {
+	if t.alerted.IsZero() {
+		return t.firstSeen
+	}
+	return t.alerted
 }
 
 // wake is when time alone changes the incident's state; zero: never.
@@ -326,7 +338,7 @@ func (t *tracked) wake(cfg *Config) time.Time {
 			return time.Time{}
 		}
 		if t.unsettled {
-			return maxTime(at, minTime(t.looked.Add(lookAgain), t.firstSeen.Add(time.Duration(cfg.ClearWait))))
+			return maxTime(at, minTime(t.looked.Add(lookAgain), t.since().Add(time.Duration(cfg.ClearWait))))
 		}
 		return at
 	}
@@ -399,7 +411,7 @@ func (e *Engine) open(t *tracked, now time.Time) EventType {
 	if !ok || now.Before(at) || !t.group.alive() && !t.outlived(at) {
 		return ""
 	}
-	t.unsettled = t.group.alive() && now.Before(t.firstSeen.Add(time.Duration(e.cfg.ClearWait))) && !e.settled(t)
+	t.unsettled = t.group.alive() && now.Before(t.since().Add(time.Duration(e.cfg.ClearWait))) && !e.settled(t)
 	if t.unsettled {
 		t.looked, t.stale = now, true
 		return ""

@@ -39,11 +39,11 @@ type Options struct {
 
 // Spacing of samples: of the simulated past, and of scrapes and rule evaluations now. The last part
 // of the past is as fine as the present, because rate() misjudges a window in which the spacing
-// changes, and no rule shall look at one.
+// changes: no rule shall look at one, and what the baselines say of it shall be over.
 const (
 	historyStep    = 30 * time.Second
 	scrapeInterval = 5 * time.Second
-	fineHistory    = time.Hour
+	fineHistory    = 5 * time.Hour
 )
 
 // Stack is the shop with everything around it. Its servers are started by the caller, in the order
