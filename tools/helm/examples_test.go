@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -248,8 +250,8 @@ func TestManifestsAreDecodedStrictly(t *testing.T) {
 	}
 }
 
-// render renders the chart as `helm template tide` does.
-func render(t *testing.T, values map[string]any) map[string]any {
+// templates renders the chart as `helm template tide` does: the text of each template by its file.
+func templates(t *testing.T, values map[string]any) map[string]string {
 	t.Helper()
 	chart, err := loader.LoadDir(filepath.Join(examples, "helm", "tidemark"))
 	if err != nil {
@@ -267,8 +269,14 @@ func render(t *testing.T, values map[string]any) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return files
+}
+
+// render is the resources that the chart makes of values.
+func render(t *testing.T, values map[string]any) map[string]any {
+	t.Helper()
 	var docs bytes.Buffer
-	for name, text := range files {
+	for name, text := range templates(t, values) {
 		if strings.HasSuffix(name, "NOTES.txt") {
 			if !strings.Contains(text, "/api/v1/alerts/webhook") {
 				t.Error("the notes do not say where alerts go")
@@ -343,6 +351,39 @@ func TestChart(t *testing.T) {
 			}
 			check(t, objects)
 		})
+	}
+}
+
+// TestEveryFileOfTheExamplesIsTaken: a manifest or a template that no test above reads would rot.
+func TestEveryFileOfTheExamplesIsTaken(t *testing.T) {
+	on := map[string]any{"enabled": true}
+	made := templates(t, map[string]any{
+		"serviceMonitor": on, "prometheusRule": on, "networkPolicy": on, "grafana": map[string]any{"dashboards": on},
+		"ingress": map[string]any{"enabled": true, "hosts": []any{"tidemark.example.com"}},
+	})
+	err := filepath.WalkDir(examples, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(examples, file)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		switch inChart, ok := strings.CutPrefix(name, "helm/tidemark/"); {
+		case strings.HasPrefix(name, "kubernetes/") && path.Ext(name) != ".yaml" && path.Base(name) != "README.md":
+			t.Errorf("%s is taken by no test: manifests end in .yaml", name)
+		case strings.HasPrefix(name, "helm/") && !ok:
+			t.Errorf("%s is taken by no test: there is one chart, helm/tidemark", name)
+		case strings.HasPrefix(inChart, "templates/") && !strings.HasPrefix(path.Base(inChart), "_"):
+			if strings.TrimSpace(made["tidemark/"+inChart]) == "" {
+				t.Errorf("%s makes nothing though everything is switched on", name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
