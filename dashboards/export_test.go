@@ -10,3 +10,9 @@ func QuietPanels() []string {
 	}
 	return names
 }
+
+// What a Tidemark in the middle of an incident is not excused by.
+const (
+	NoAnomaly  = noAnomaly
+	NoIncident = noIncident
+)

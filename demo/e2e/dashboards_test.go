@@ -47,7 +47,10 @@ func TestDashboardsQueriesFindTheirMetrics(t *testing.T) {
 	start(t, b.Prometheus, b.Alertmanager, b.Tidemark)
 	load.WithLabelValues("db").Set(30)
 	eventually(t, soon, "the incident pages", func(context.Context) (bool, error) { return pagesOf(b, true) > 0, nil })
-	for _, seen := range []string{`tidemark_incident_info`, `tidemark_expected{watch="load"}`, `tidemark_alerts_received_total > 0`} {
+	for _, seen := range []string{
+		`tidemark_incident_info`, `tidemark_expected{watch="load"}`, `tidemark_alerts_received_total > 0`,
+		`tidemark_anomaly_active{watch="load"}`, `tidemark_anomaly_score > 1`, `increase(tidemark_anomalies_total[1m]) > 0`, `rate(tidemark_notifications_total[1m]) > 0`,
+	} {
 		eventually(t, soon, "Prometheus has "+seen, func(ctx context.Context) (bool, error) {
 			found, err := b.Prometheus.Query(ctx, seen)
 			return len(found) > 0, err
@@ -55,7 +58,7 @@ func TestDashboardsQueriesFindTheirMetrics(t *testing.T) {
 	}
 
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-run", "TestOnYourPrometheus", "./dashboards")
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "TIDEMARK_PROMETHEUS_URL="+b.Prometheus.URL)
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "TIDEMARK_PROMETHEUS_URL="+b.Prometheus.URL, "TIDEMARK_PROMETHEUS_BUSY=1")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }

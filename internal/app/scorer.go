@@ -86,6 +86,9 @@ func newScorer(logger *slog.Logger, reg prometheus.Registerer, read ranger, engi
 			Name: "tidemark_learning_ratio", Help: "Share of the history that is learned, over all watches.",
 		}, s.progress),
 	}
+	for _, kind := range []baseline.Kind{baseline.Point, baseline.Contextual, baseline.Collective, baseline.Shift, baseline.Flatline, baseline.Absence, baseline.Peer} {
+		s.metrics.anomalies.WithLabelValues(string(kind)) // From 0 on: the increase of a counter that begins at 1 is 0.
+	}
 	return s
 }
 
