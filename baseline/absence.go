@@ -12,8 +12,9 @@ import (
 func (s *Series) Absent(t int64) Score {
 	s.lock()
 	defer s.unlock()
-	s.last = s.absent(t)
-	return s.last
+	sc := s.absent(t)
+	s.last = markOf(sc)
+	return sc
 }
 
 func (s *Series) absent(t int64) Score {
@@ -48,11 +49,11 @@ func (s *Series) absent(t int64) Score {
 func (s *Series) gapStat(t int64) float64 {
 	c := &s.core
 	s.page()
-	stride := max(c.Step, dayMs/int64(s.model.Slots()))
+	stride := max(c.step(), dayMs/int64(s.model.Slots()))
 	missed := 0.0
-	for x, n := c.Last+c.Step, 0; x <= t && n < 1000; x, n = x+stride, n+1 {
+	for x, n := c.Last+c.step(), 0; x <= t && n < 1000; x, n = x+stride, n+1 {
 		if share, days := s.model.Presence(x); days < 3 || share >= 0.5 {
-			missed += float64(min(stride, t-x+c.Step)) / float64(c.Step)
+			missed += float64(min(stride, t-x+c.step())) / float64(c.step())
 		}
 	}
 	return math.Log(1 + missed)

@@ -32,14 +32,14 @@ func (s *Series) band(sc *Score, scale, down, up float64) {
 const someSpreads = 4
 
 // edges are the distances of the band's ends, in spreads.
-func (s *Series) edges() (up, down float64) { return s.edge[0], s.edge[1] }
+func (s *Series) edges() (up, down float64) { return float64(s.edge[0]), float64(s.edge[1]) }
 
 // bound computes the edges anew: the laws or what is usual have changed.
 func (s *Series) bound() {
 	p := &s.rates.Params
 	u := s.pool.At(s.budget(), p)
 	for i := range s.edge {
-		s.edge[i] = math.Exp(min(float64(s.usual[i]), s.cell[i].Statistic(u+p.Cost[seasonRows[i].Family])))
+		s.edge[i] = float32(math.Exp(min(float64(s.usual[i]), s.cells.Statistic(i, u+p.Cost[seasonRows[i].Family]))))
 	}
 }
 

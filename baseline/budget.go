@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"math"
+	"slices"
 )
 
 // rateDays is the memory of the observed alarm rate.
@@ -41,10 +42,7 @@ func (s *Series) BudgetRatio() float64 {
 // series has been scored for a day.
 func (e *Engine) BudgetRatio() float64 {
 	e.mu.RLock()
-	all := make([]*Series, 0, len(e.series))
-	for _, s := range e.series {
-		all = append(all, s)
-	}
+	all := slices.Collect(e.series.each)
 	e.mu.RUnlock()
 	sum, n := 0.0, 0.0
 	for _, s := range all {

@@ -3,14 +3,12 @@ package baseline
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -26,7 +24,7 @@ import (
 // A record that is cut or damaged is skipped: the reader looks for the next mark.
 const (
 	stateMagic   = "tidebase"
-	stateVersion = 4
+	stateVersion = 5
 	recordMagic  = "\xfeSER"
 	maxRecord    = 1 << 20
 	maxLabels    = 256
@@ -65,15 +63,7 @@ var ErrStateFormat = errors.New("baseline state: not a state of this version")
 // Save writes all series, sorted by watch and labels. Series may be observed meanwhile; each is
 // written as of one sample.
 func (e *Engine) Save(w io.Writer) error {
-	e.mu.RLock()
-	all := make([]*Series, 0, len(e.series))
-	for _, s := range e.series {
-		all = append(all, s)
-	}
-	e.mu.RUnlock()
-	slices.SortFunc(all, func(a, b *Series) int {
-		return cmp.Or(cmp.Compare(a.watch, b.watch), labels.Compare(a.labels, b.labels))
-	})
+	all := e.All()
 	bw := bufio.NewWriterSize(w, 1<<16)
 	head := append([]byte(stateMagic), 0, 0)
 	endian.PutUint16(head[len(stateMagic):], stateVersion)
@@ -94,7 +84,7 @@ func (e *Engine) Save(w io.Writer) error {
 	}
 	for _, s := range all {
 		if err := put(s.encode); err != nil {
-			return fmt.Errorf("encode baseline of %s: %w", s.labels, err)
+			return fmt.Errorf("encode baseline of %s: %w", s.Labels(), err)
 		}
 	}
 	for _, g := range e.groupList() {
@@ -113,15 +103,16 @@ func (e *Engine) Save(w io.Writer) error {
 
 // fixed is the part of a series of fixed size.
 func (s *Series) fixed() []any {
-	return []any{&s.core, &s.cell, &s.usual, &s.gap, &s.pool.PoolState, &s.rate, &s.scale, &s.peak, &s.lpeak}
+	return []any{&s.core, &s.cells, &s.usual, &s.gap, &s.pool.PoolState, &s.rate, &s.scale, &s.peak, &s.lpeak}
 }
 
 func (s *Series) encode(b []byte) ([]byte, error) {
 	s.lock()
 	defer s.unlock()
-	b = appendText(append(b, seriesRecord), s.watch)
-	b = endian.AppendUint16(b, uint16(s.labels.Len()))
-	s.labels.Range(func(l labels.Label) { b = appendText(appendText(b, l.Name), l.Value) })
+	b = appendText(append(b, seriesRecord), s.Watch())
+	ls := s.labelSet()
+	b = endian.AppendUint16(b, uint16(ls.Len()))
+	ls.Range(func(l labels.Label) { b = appendText(appendText(b, l.Name), l.Value) })
 	var err error
 	for _, part := range s.fixed() {
 		if b, err = binary.Append(b, endian, part); err != nil {
@@ -338,7 +329,7 @@ func (e *Engine) restore(b []byte) error {
 	if b, err = s.decodeShown(b); err != nil {
 		return err
 	}
-	if step := s.core.Step; step > 0 {
+	if step := s.core.step(); step > 0 {
 		scale, peak, lpeak := s.scale, s.peak, s.lpeak
 		s.setStep(step)
 		s.scale, s.peak, s.lpeak = scale, peak, lpeak
@@ -357,8 +348,12 @@ func (e *Engine) restore(b []byte) error {
 		return errLayout
 	}
 	e.mu.Lock()
-	e.insert(s)
+	kept := e.insert(s)
 	e.mu.Unlock()
+	if !kept {
+		e.symbols.release(s.packed)
+		return nil
+	}
 	s.putAway()
 	return nil
 }
@@ -366,18 +361,16 @@ func (e *Engine) restore(b []byte) error {
 // check refuses a state that no run can have reached.
 func (s *Series) check() error {
 	c := &s.core
-	if c.Step < 0 || c.Step > (400*24*time.Hour).Milliseconds() || (c.Step > 0 && c.Step < 1000) {
-		return fmt.Errorf("a step of %d ms", c.Step)
+	if c.step() < 0 || c.step() > (400*24*time.Hour).Milliseconds() || (c.step() > 0 && c.step() < 1000) {
+		return fmt.Errorf("a step of %d ms", c.step())
 	}
 	for _, x := range []float64{c.LastValue, c.N, c.AbsMean, c.MinStep, c.Short, c.LocalAbs, c.LocalVol, c.Slow, c.SlowAbs, float64(s.pool.Mean), float64(s.pool.Var)} {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return errors.New("a number that is none")
 		}
 	}
-	for i := range s.cell {
-		if k := &s.cell[i]; !(k.Scale > 0) || math.IsNaN(float64(k.Place)) {
-			return errors.New("a calibration without scale")
-		}
+	if !s.cells.Valid() {
+		return errors.New("a calibration without scale")
 	}
 	for _, x := range []float32{s.scale.Mean, s.scale.Vol, s.peak.Days, s.lpeak.Days} {
 		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {

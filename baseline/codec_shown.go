@@ -24,7 +24,7 @@ type shown struct {
 // appendShown encodes the last score, what it rests on, and what is usual among the siblings; the
 // series' lock is held.
 func (s *Series) appendShown(b []byte) ([]byte, error) {
-	sc := &s.last
+	sc := s.last.score()
 	h := shown{
 		Time: sc.Time, Since: sc.Since, Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Raw: sc.Raw, Alarm: sc.Alarm,
 		Active: bit(sc.Active), Withheld: bit(s.withheld), State: uint8(sc.State), Peer: bit(s.peer != nil), Seen: bit(s.why != nil),
@@ -52,10 +52,10 @@ func (s *Series) decodeShown(b []byte) ([]byte, error) {
 	if State(h.State) > Ready || !(h.Raw >= 0) || !(h.Alarm >= 0) || math.IsInf(h.Raw, 0) || math.IsInf(h.Alarm, 0) {
 		return nil, errors.New("a score that is none")
 	}
-	s.last = Score{
+	s.last = markOf(Score{
 		Time: h.Time, Since: h.Since, Value: h.Value, Expected: h.Expected, Lower: h.Lower, Upper: h.Upper, Raw: h.Raw, Alarm: h.Alarm,
 		Active: h.Active != 0, Withheld: h.Withheld != 0, State: State(h.State), Detector: detector, Kind: detect.ByName(detector).Kind,
-	}
+	})
 	s.withheld = h.Withheld != 0
 	if h.Peer != 0 {
 		s.peer = &sibling{}
@@ -106,7 +106,7 @@ func (g *group) encode(b []byte) ([]byte, error) {
 	n := min(len(g.members), len(g.joint.Seen))
 	b = endian.AppendUint16(b, uint16(n))
 	for _, s := range g.members[:n] {
-		b = endian.AppendUint64(b, labels.StableHash(s.labels))
+		b = endian.AppendUint64(b, labels.StableHash(s.labelSet()))
 	}
 	var err error
 	for _, part := range []any{&g.joint.JointState, g.joint.Seen, g.joint.Cov} {
@@ -163,7 +163,7 @@ func (e *Engine) recall(g *group) {
 	defer g.mu.Unlock()
 	from := make([]int, len(g.members))
 	for i, s := range g.members {
-		from[i] = slices.Index(t.members, labels.StableHash(s.labels))
+		from[i] = slices.Index(t.members, labels.StableHash(s.labelSet()))
 	}
 	t.joint.Reshape(from)
 	g.joint = &t.joint

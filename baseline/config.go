@@ -116,6 +116,3 @@ func (c *Config) weekend() ([]time.Weekday, error) {
 func (b *Budget) perDay() float64 {
 	return b.PerSeries * 24 / time.Duration(b.Window).Hours()
 }
-
-// PerWeek is the rate the budget allows, in false alarms per series and week.
-func (b *Budget) PerWeek() float64 { return 7 * b.perDay() }

@@ -10,13 +10,24 @@ import (
 // All returns every series, sorted by watch and labels: what a load brought back, for instance.
 func (e *Engine) All() []*Series {
 	e.mu.RLock()
-	all := make([]*Series, 0, len(e.series))
-	for _, s := range e.series {
-		all = append(all, s)
-	}
+	all := slices.Collect(e.series.each)
 	e.mu.RUnlock()
+	text := make(map[*Series]labels.Labels, len(all)) // The labels are made once, not at each comparison.
+	for _, s := range all {
+		text[s] = s.Labels()
+	}
 	slices.SortFunc(all, func(a, b *Series) int {
-		return cmp.Or(cmp.Compare(a.watch, b.watch), labels.Compare(a.labels, b.labels))
+		return cmp.Or(cmp.Compare(a.Watch(), b.Watch()), labels.Compare(text[a], text[b]))
 	})
 	return all
+}
+
+// Each calls fn for every series there is, in no order.
+func (e *Engine) Each(fn func(*Series)) {
+	e.mu.RLock()
+	all := slices.Collect(e.series.each)
+	e.mu.RUnlock()
+	for _, s := range all {
+		fn(s)
+	}
 }

@@ -4,6 +4,7 @@ package baseline
 
 import (
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 	"sync"
@@ -42,7 +43,7 @@ type Engine struct {
 	cal    *season.Calendar
 
 	mu     sync.RWMutex
-	series map[key]*Series
+	series index
 	groups map[string]*group
 	saved  map[string]*together // of groups, from a state that was loaded; taken up at a group's next tick
 
@@ -55,13 +56,12 @@ type Engine struct {
 	rates   map[int64]*tuning.Rates // by step in milliseconds
 	shapes  map[int]*season.Shape   // by slots of a day
 
-	pager pager
-}
+	pager   pager
+	symbols symbols
 
-type key struct {
-	watch string
-	hash  uint64
-	n     int // disambiguates equal hashes
+	namesMu sync.Mutex
+	names   map[string]*watchName
+	opts    map[string]*SeriesOptions // by watch, those of the series added last
 }
 
 // NewEngine makes an engine. A nil logger is silent.
@@ -94,8 +94,9 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 		inputs: sync.Pool{New: func() any { return new(detect.Input) }},
 		cfg:    cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday).WithWeekend(weekend),
-		series: map[key]*Series{}, groups: map[string]*group{}, saved: map[string]*together{},
+		series: index{first: map[uint64]*Series{}}, groups: map[string]*group{}, saved: map[string]*together{},
 		rates: map[int64]*tuning.Rates{}, shapes: map[int]*season.Shape{},
+		names: map[string]*watchName{}, opts: map[string]*SeriesOptions{},
 	}, nil
 }
 
@@ -107,7 +108,7 @@ func (e *Engine) Add(watch string, ls labels.Labels, step time.Duration, opts Se
 	if s := e.find(watch, ls); s != nil {
 		s.mu.Lock()
 		regroup := !slices.Equal(s.opts.GroupBy, opts.GroupBy)
-		s.opts = opts
+		s.opts = e.options(watch, opts)
 		s.mu.Unlock()
 		if regroup {
 			e.leave(s)
@@ -122,52 +123,67 @@ func (e *Engine) Add(watch string, ls labels.Labels, step time.Duration, opts Se
 
 // find returns a series that exists; the lock is held.
 func (e *Engine) find(watch string, ls labels.Labels) *Series {
-	for k := (key{watch: watch, hash: ls.Hash()}); ; k.n++ {
-		s, ok := e.series[k]
-		if !ok {
-			return nil
-		}
-		if labels.Equal(s.labels, ls) {
-			return s
-		}
-	}
+	w := e.watchName(watch)
+	return e.series.find(w.key(ls), w, ls)
 }
 
 // insert files a series unless it exists; the lock is held.
-func (e *Engine) insert(s *Series) {
-	k := key{watch: s.watch, hash: s.labels.Hash()}
-	for ; e.series[k] != nil; k.n++ {
-		if labels.Equal(e.series[k].labels, s.labels) {
-			return
-		}
+func (e *Engine) insert(s *Series) bool {
+	ls := s.labelSet()
+	k := s.name.key(ls)
+	if e.series.find(k, s.name, ls) != nil {
+		return false
 	}
-	s.key = k
-	e.series[k] = s
-	e.pager.grown(len(e.series))
+	e.series.insert(k, s)
+	e.pager.grown(e.series.n)
 	e.join(s)
+	return true
 }
 
 // Remove forgets a series.
 func (e *Engine) Remove(s *Series) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.series[s.key] != s {
+	ls := s.labelSet()
+	if !e.series.remove(s.name.key(ls), s) {
 		return
 	}
-	// The last series of the same hash fills the gap, so that a search meets no hole before it.
-	last := s.key
-	for next := last; e.series[next] != nil; next.n++ {
-		last = next
-	}
-	moved := e.series[last]
-	moved.key = s.key
-	e.series[s.key] = moved
-	delete(e.series, last)
 	e.leave(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e.symbols.release(s.packed)
+	s.packed = literal(ls)
 	e.pager.release(s.place)
 	s.place = nowhere
+}
+
+// watchName holds the name of a watch once.
+func (e *Engine) watchName(name string) *watchName {
+	e.namesMu.Lock()
+	defer e.namesMu.Unlock()
+	w := e.names[name]
+	if w == nil {
+		w = &watchName{name: name, hash: maphash.String(seed, name)}
+		e.names[name] = w
+	}
+	return w
+}
+
+// options holds the options of a watch's series once, as long as they are the same.
+func (e *Engine) options(watch string, o SeriesOptions) *SeriesOptions {
+	e.namesMu.Lock()
+	defer e.namesMu.Unlock()
+	last := e.opts[watch]
+	if last == nil || !last.equal(&o) {
+		last = &o
+		e.opts[watch] = last
+	}
+	return last
+}
+
+func (o *SeriesOptions) equal(p *SeriesOptions) bool {
+	return o.Direction == p.Direction && slices.Equal(o.GroupBy, p.GroupBy) &&
+		(o.Limit == p.Limit || o.Limit != nil && p.Limit != nil && *o.Limit == *p.Limit)
 }
 
 // ratesOf returns the weights for a step in milliseconds.

@@ -1,6 +1,10 @@
 package baseline
 
-import "github.com/tidemark/tidemark/baseline/detect"
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/baseline/detect"
+)
 
 // Evidence is what one test alone says of the last sample.
 type Evidence struct {
@@ -18,7 +22,7 @@ func (s *Series) Evidence() []Evidence {
 	out := make([]Evidence, len(all))
 	for i, d := range all {
 		out[i] = Evidence{Detector: d.Name, Kind: d.Kind}
-		if u := s.lastU[i]; u > 0 && s.last.State != Learning {
+		if u := math.Float32frombits(uint32(s.lastU[i]) << 16); u > 0 && s.last.State != Learning {
 			out[i].Score = s.pool.LogP(float64(u), &s.rates.Params) / s.budget()
 		}
 	}

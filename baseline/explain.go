@@ -54,7 +54,7 @@ func (s *Series) because(row *detect.Detector) *why {
 func (s *Series) Explain() Explanation {
 	s.lock()
 	defer s.unlock()
-	sc := s.last
+	sc := s.last.score()
 	x := Explanation{
 		Kind: sc.Kind, Detector: sc.Detector, Score: sc.Raw, Value: sc.Value, Expected: sc.Expected,
 		Lower: sc.Lower, Upper: sc.Upper, State: sc.State.String(),
@@ -108,7 +108,7 @@ func (s *Series) when() string {
 func (s *Series) abnormal(b *strings.Builder, x *Explanation) {
 	row := detect.ByName(s.why.row)
 	f := detect.Facts{
-		Seen: s.why.Seen, Step: time.Duration(s.core.Step) * time.Millisecond, Rates: s.rates,
+		Seen: s.why.Seen, Step: time.Duration(s.core.step()) * time.Millisecond, Rates: s.rates,
 		Group: x.Group, Shares: x.Contributors, Num: num, Dur: span,
 	}
 	if s.model.Active() != season.None {
@@ -223,14 +223,15 @@ func (s *Series) record(x *Explanation) string {
 // acceptance is how long a level that stays as it is now remains abnormal: until the clipped steps by
 // which the model follows (see season) have brought the expectation to within the band.
 func (s *Series) acceptance() (time.Duration, bool) {
-	sc := &s.last
+	last := s.last.score()
+	sc := &last
 	half := (sc.Upper - sc.Lower) / 2
 	d := math.Abs(sc.Value - sc.Expected)
 	if !(half > 0) || !(d > half) {
 		return 0, false
 	}
 	steps, ok := s.model.Follow(d, half, s.rates)
-	return time.Duration(steps * float64(s.core.Step) * 1e6), ok
+	return time.Duration(steps * float64(s.core.step()) * 1e6), ok
 }
 
 // span is a time for reading: its two largest units.

@@ -210,7 +210,7 @@ func (s *Series) TimeToLimit(limit float64) (Limit, bool) {
 	}
 	tr, v := s.page().Trend, s.core.LastValue      // A copy: asking changes nothing.
 	tr.Value[s.core.Hour%trendPoints] = float32(v) // The current hour's, as far as it goes.
-	c, t, hour := &s.core.Climb, s.core.Last, s.core.Hour
+	c, t, hour := &s.core.Climb, s.core.Last, int64(s.core.Hour)
 	mid, low, high, ok := tr.slope(hour, trendPoints)
 	if v >= limit { // a limit below: mirror
 		mid, low, high = -mid, -high, -low

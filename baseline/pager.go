@@ -96,7 +96,7 @@ func (s *Series) page() *cold {
 	n := coldBytes(s.model.Shape)
 	if _, err := p.disk.ReadAt(c.buf[:n], int64(s.place)*p.stride); err != nil {
 		p.failures.Add(1)
-		s.engine.log.Error("A baseline can't be read back from disk and is learned anew", "watch", s.watch, "series", s.labels.String(), "err", err)
+		s.engine.log.Error("A baseline can't be read back from disk and is learned anew", "watch", s.Watch(), "series", s.labelSet().String(), "err", err)
 		c.reset()
 		s.clear()
 	}

@@ -27,27 +27,27 @@ const limitValue = 1e30
 type core struct {
 	Last         int64 // time of the last sample, 0 none
 	LastValue    float64
-	LastExpected float64     // of the last sample
-	Kind         season.Kind // season in force at the last sample
+	LastExpected float64 // of the last sample
 	First        int64
-	Step         int64 // milliseconds, 0 unknown
 	N            float64
-	OtherStep    int64 // another interval that was seen last
-	OtherRun     int64 // how often in a row
+	Step         int32       // milliseconds, 0 unknown
+	OtherStep    int32       // another interval that was seen last
+	OtherRun     uint8       // how often in a row
+	Kind         season.Kind // season in force at the last sample
+	Signs        uint8       // signs ever seen, see negative and positive
+	_            uint8
+	Block        int32 // number of the current block, first and second stage
+	Block2       int32
+	Hour         int32 // of the last sample, since 1970
 
-	AbsMean  float64 // mean |value|
-	MinStep  float64 // smallest step between two values, 0 none
 	Short    float64 // forecast of the residual from the last samples
+	Slow     float64 // slow mean
+	AbsMean  float64 // mean |value|
+	SlowAbs  float64
 	LocalAbs float64
 	LocalVol float64
-	Slow     float64 // slow mean
-	SlowAbs  float64
-	Block    int64 // number of the current block, first and second stage
-	Block2   int64
-	Hour     int64 // of the last sample, since 1970
+	MinStep  float64 // smallest step between two values, 0 none
 	Climb    climb
-
-	Signs uint8 // signs ever seen, see negative and positive
 
 	Shown   float64 // last alarm score above 1
 	ShownAt int64
@@ -56,13 +56,16 @@ type core struct {
 	Since   int64
 }
 
+// step is Step where times are computed.
+func (c *core) step() int64 { return int64(c.Step) }
+
 // Series is the baseline of one series. Its methods are safe for concurrent use.
 type Series struct {
 	engine *Engine
-	key    key
-	watch  string
-	labels labels.Labels
-	opts   SeriesOptions
+	name   *watchName
+	packed packed  // labels
+	next   *Series // of the same hash, see index
+	opts   *SeriesOptions
 
 	mu    sync.Mutex
 	core  core
@@ -71,14 +74,14 @@ type Series struct {
 	scale season.Scale
 	peak  season.Peaks // of the seasonal residual
 	lpeak season.Peaks // of the local surprise
-	cell  [detect.Count]detect.Cell
+	cells detect.Cells
 	usual [2]float32  // edges of the band, as statistics of the seasonal tests
-	edge  [2]float64  // the same in spreads, see edges
+	edge  [2]float32  // the same in spreads, see edges
 	gap   detect.Cell // gaps between samples
 	pool  detect.Pool
-	last  Score
-	lastU [detect.Count]float32 // of each test, in units of its tail
-	lastZ float32               // seasonal residual of the last sample in spreads
+	last  mark
+	lastU [detect.Count]uint16 // of each test, in units of its tail: the upper half of a float32
+	lastZ float32              // seasonal residual of the last sample in spreads
 
 	cold  *cold  // nil while it is on disk or the step is unknown
 	place uint32 // of the record on disk
@@ -92,15 +95,13 @@ type Series struct {
 }
 
 func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, opts SeriesOptions) *Series {
-	s := &Series{engine: e, watch: watch, labels: ls, opts: opts}
-	for i, d := range detect.All() {
-		s.cell[i].Reset(&d, &e.params)
-	}
+	s := &Series{engine: e, name: e.watchName(watch), packed: e.symbols.pack(ls), opts: e.options(watch, opts)}
+	s.cells.Reset(&e.params)
 	s.settle(&e.params, new([detect.Count]detect.Counts))
 	s.pool.Reset(&e.params)
 	s.gap.Reset(&absence, &e.params)
 	s.core.LocalVol = 1
-	s.last = Score{Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN()}
+	s.last = mark{Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN(), row: noRow}
 	if step > 0 {
 		s.setStep(step.Milliseconds())
 	}
@@ -108,8 +109,8 @@ func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, op
 }
 
 func (s *Series) setStep(step int64) {
-	step = max(step, 1000)
-	s.core.Step = step
+	step = min(max(step, 1000), math.MaxInt32)
+	s.core.Step = int32(step)
 	s.rates = s.engine.ratesOf(step)
 	s.bound()
 	s.model.Shape = s.engine.shapeOf(step)
@@ -130,16 +131,23 @@ func (s *Series) clear() {
 func (s *Series) blank() bool { return s.model.Shape == nil }
 
 // Watch is the name of the watch the series belongs to.
-func (s *Series) Watch() string { return s.watch }
+func (s *Series) Watch() string { return s.name.name }
 
-// Labels are the series' labels.
-func (s *Series) Labels() labels.Labels { return s.labels }
+// Labels are the series' labels, made anew by each call.
+func (s *Series) Labels() labels.Labels {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.labelSet()
+}
+
+// labelSet is Labels for callers that hold the lock of the series or of the engine.
+func (s *Series) labelSet() labels.Labels { return s.engine.symbols.unpack(s.packed) }
 
 // Last is the score of the last sample.
 func (s *Series) Last() Score {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.last
+	return s.last.score()
 }
 
 // Observe scores a sample with what was known before it, then learns it. t is unix milliseconds.
@@ -153,13 +161,13 @@ func (s *Series) Observe(t int64, v float64) Score {
 func (s *Series) take(t int64, v float64) Score {
 	sc := s.observe(t, v)
 	if t > s.last.Time { // what comes late changes nothing
-		s.last = sc
+		s.last = markOf(sc)
 	}
 	return sc
 }
 
 func (s *Series) silent(t int64, v float64) Score {
-	sc := s.last
+	sc := s.last.score()
 	sc.Time, sc.Value, sc.Raw, sc.Alarm = t, v, 0, 0
 	sc.Expected, sc.Lower, sc.Upper = math.NaN(), math.NaN(), math.NaN()
 	return sc
@@ -183,7 +191,7 @@ func (s *Series) observe(t int64, v float64) Score {
 	r := s.rates
 	value := v
 	v = max(-limitValue, min(limitValue, v))
-	gap := t-c.Last > 3*c.Step
+	gap := t-c.Last > 3*c.step()
 	day, kind := s.model.Day, s.model.Active()
 	mo := s.model.At(t)
 	if mo.NewSlot {
@@ -243,7 +251,7 @@ func (s *Series) observe(t int64, v float64) Score {
 	if sc.Raw > 1 {
 		s.because(&detect.All()[which]).Seen = detect.Seen{
 			Value: v, Expected: expected, Forecast: expected + short, Mean: c.Slow, Scale: scale, Bulk: bulk,
-			Before: before, Mem: s.cell[which].Mem,
+			Before: before, Mem: *s.cells.Window(which),
 		}
 	} else {
 		s.why = nil
@@ -255,7 +263,7 @@ func (s *Series) observe(t int64, v float64) Score {
 	s.alarm(&sc, t)
 
 	if gap && s.model.Filled >= 3 { // before, nobody knows which gaps are usual
-		s.gap.Max = max(s.gap.Max, float32(s.gapStat(t-c.Step)))
+		s.gap.Max = max(s.gap.Max, float32(s.gapStat(t-c.step())))
 	}
 	c.Last = t
 	s.learn(mo, v, expected, res, short, surprise, floor)
@@ -285,14 +293,14 @@ func (s *Series) learnStep(t int64) bool {
 	switch {
 	case c.Step == 0:
 		s.setStep(min(d, maxStep))
-	case near(d, c.Step):
+	case near(d, c.step()):
 		c.OtherRun = 0
-	case c.OtherRun > 0 && near(d, c.OtherStep):
+	case c.OtherRun > 0 && near(d, int64(c.OtherStep)):
 		if c.OtherRun++; c.OtherRun >= stepRun && d <= maxStep {
 			s.changeStep(d)
 		}
 	default:
-		c.OtherStep, c.OtherRun = d, 1
+		c.OtherStep, c.OtherRun = int32(min(d, math.MaxInt32)), 1
 	}
 	return true
 }
@@ -308,7 +316,7 @@ func (s *Series) changeStep(step int64) {
 		s.setStep(step)
 		return
 	}
-	s.core.Step = step
+	s.core.Step = int32(step)
 	s.rates = s.engine.ratesOf(step)
 	s.bound()
 }
@@ -327,19 +335,17 @@ func (s *Series) floor() float64 {
 // as it was before.
 func (s *Series) test(in *detect.Input, t int64) (best float64, which int, before float32) {
 	p := &s.rates.Params
-	if b := t / s.rates.BlockMs; b != s.core.Block {
+	if b := int32(t / s.rates.BlockMs); b != s.core.Block {
 		if s.core.Block != 0 && s.core.N > 0 {
 			k := s.touch()
-			for i, d := range detect.All() {
-				s.cell[i].Close(&d, p, &k.Counts[i])
-			}
+			s.cells.Close(p, &k.Counts)
 			s.settle(p, &k.Counts)
 			s.bound()
 			s.gap.Close(&absence, p, &k.Gap)
 		}
 		s.core.Block = b
 	}
-	if b := t / s.rates.Block2Ms; b != s.core.Block2 {
+	if b := int32(t / s.rates.Block2Ms); b != s.core.Block2 {
 		if s.core.Block2 != 0 {
 			s.pool.Close(p)
 			s.bound()
@@ -347,28 +353,31 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 		s.core.Block2 = b
 	}
 	which = -1
+	var u [detect.Count]float32
 	all := detect.All()
 	for i := range all {
 		d := &all[i]
-		c := &s.cell[i]
-		first := c.Mem[0]
-		y := d.Stat(&c.Mem, in)
-		s.lastU[i] = 0
+		mem := s.cells.Window(i)
+		first := mem[0]
+		y := d.Stat(mem, in)
 		if y <= d.Floor {
 			continue // no evidence at all
 		}
-		c.Max = max(c.Max, float32(y))
+		s.cells.Raise(i, y)
 		if s.opts.Direction == Up && d.Up < 0 || s.opts.Direction == Down && d.Up > 0 {
 			continue
 		}
-		u := c.Score(y) - p.Cost[d.Family]
-		s.lastU[i] = float32(u)
-		if u > best {
-			best, which, before = u, i, first
+		score := s.cells.Score(i, y) - p.Cost[d.Family]
+		u[i] = float32(score)
+		if score > best {
+			best, which, before = score, i, first
 		}
 	}
 	if which >= 0 {
-		best *= s.agreement(best)
+		best *= s.agreement(best, &u)
+	}
+	for i, x := range u {
+		s.lastU[i] = uint16(math.Float32bits(x) >> 16)
 	}
 	if s.core.N >= float64(p.WarmSamples) && which >= 0 {
 		s.pool.Max = max(s.pool.Max, float32(best))
@@ -378,11 +387,11 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 
 // agreement is the factor by which tests that agree raise the largest score: the p-norm of all
 // scores over the largest. Scores under 0.6 of it add less than 2 % and are left out.
-func (s *Series) agreement(best float64) float64 {
+func (s *Series) agreement(best float64, all *[detect.Count]float32) float64 {
 	norm := s.rates.Norm
 	sum, n := 0.0, 0
 	least := float32(0.6 * best)
-	for _, u := range s.lastU {
+	for _, u := range all {
 		if u <= least {
 			continue
 		}
@@ -457,7 +466,7 @@ func (s *Series) alarm(sc *Score, t int64) {
 	if c.Since != 0 && t-max(c.ShownAt, c.AboveAt) > r.EpisodeMs {
 		c.Since, c.Shown, s.withheld = 0, 0, false
 	}
-	if sc.Raw > 1 && t-c.AboveAt > max(3*c.Step, breakMs) {
+	if sc.Raw > 1 && t-c.AboveAt > max(3*c.step(), breakMs) {
 		c.RunAt = t
 	}
 	switch {
@@ -478,7 +487,7 @@ func (s *Series) alarm(sc *Score, t int64) {
 		s.rate.count(t)
 	}
 	// An anomaly lasts through short breaks; the episode, within which nobody is told again, is longer.
-	lasts := c.Since != 0 && t-c.AboveAt <= max(3*c.Step, breakMs)
+	lasts := c.Since != 0 && t-c.AboveAt <= max(3*c.step(), breakMs)
 	sc.Active, sc.Withheld, sc.Since = lasts && !s.withheld, s.withheld, max(c.Since, c.RunAt)
 }
 
@@ -527,11 +536,11 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 			c.MinStep = d
 		}
 	}
-	if hour := c.Last / 3600e3; hour != c.Hour {
+	if hour := int32(min(max(0, c.Last/3600e3), math.MaxInt32)); hour != c.Hour {
 		k := s.touch()
 		level := s.model.Level()
-		k.Look.learn(c.Last, c.Hour, v, level, s.stand(c.Last, v, level), seasonView{&s.model, r.Step})
-		k.Trend.turn(c.Hour, hour, c.LastValue)
+		k.Look.learn(c.Last, int64(c.Hour), v, level, s.stand(c.Last, v, level), seasonView{&s.model, r.Step})
+		k.Trend.turn(int64(c.Hour), int64(hour), c.LastValue)
 		if c.Hour == 0 {
 			c.Climb = climb{High: float32(v), Low: float32(v)}
 		}

@@ -63,16 +63,16 @@ func (e *Engine) join(s *Series) {
 	if len(s.opts.GroupBy) == 0 {
 		return
 	}
-	k, name := groupKey(s.watch, s.labels, s.opts.GroupBy)
+	k, name := groupKey(s.Watch(), s.labelSet(), s.opts.GroupBy)
 	g := e.groups[k]
 	if g == nil {
-		g = &group{watch: s.watch, name: name, key: k, joint: detect.NewJoint(&e.params)}
+		g = &group{watch: s.Watch(), name: name, key: k, joint: detect.NewJoint(&e.params)}
 		e.groups[k] = g
 	}
 	s.group = g
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(g.members, s, func(a, b *Series) int { return labels.Compare(a.labels, b.labels) })
+	i, _ := slices.BinarySearchFunc(g.members, s, func(a, b *Series) int { return labels.Compare(a.labelSet(), b.labelSet()) })
 	g.members = slices.Insert(g.members, i, s)
 	g.joint.Insert(i)
 }
@@ -129,7 +129,7 @@ func (g *group) tick(t int64, p *params) []Finding {
 	for i, s := range g.members {
 		z[i] = math.NaN()
 		s.mu.Lock()
-		fresh := s.core.Step > 0 && t-s.core.Last < s.core.Step && s.last.State != Learning && !math.IsNaN(s.last.Expected)
+		fresh := s.core.step() > 0 && t-s.core.Last < s.core.step() && s.last.State != Learning && !math.IsNaN(s.last.Expected)
 		if fresh {
 			in, value, z[i] = append(in, s), append(value, s.core.LastValue), float64(s.lastZ)
 		}
@@ -211,14 +211,14 @@ func (s *Series) claim(row *detect.Detector, raw float64, t int64, fill func(*wh
 	if raw <= 1 || raw <= s.last.Raw {
 		return Score{}, false
 	}
-	sc := s.last
+	sc := s.last.score()
 	sc.Raw, sc.Kind, sc.Detector = raw, row.Kind, row.Name
 	if sc.Alarm > 1 { // the sample has alarmed already: now with more
 		sc.Alarm, s.core.Shown = raw, raw
 	} else {
 		s.alarm(&sc, t)
 	}
-	s.last = sc
+	s.last = markOf(sc)
 	w := s.because(row)
 	w.Value, w.Expected = sc.Value, sc.Expected
 	fill(w)
@@ -252,7 +252,7 @@ func (g *group) together(t int64, in []*Series, z []float64, p *params) (Finding
 		for _, c := range f.Contributors {
 			name := ""
 			if c.Series != s {
-				name = differs(c.Series.labels, s.opts.GroupBy)
+				name = differs(c.Series.labelSet(), s.opts.GroupBy)
 			}
 			w.shares = append(w.shares, detect.Share{Name: name, Part: c.Share})
 		}
@@ -282,11 +282,11 @@ func (e *Engine) withhold(watch string, t int64) []Finding {
 	var now []alarm
 	blocks := 0.0
 	e.mu.RLock()
-	for _, s := range e.series {
+	for s := range e.series.each {
 		s.mu.Lock()
 		if s.rates != nil {
 			blocks += 7 * dayMs / float64(s.rates.Block2Ms)
-			if s.watch == watch && s.last.Alarm > 1 && t-s.last.Time < s.core.Step {
+			if s.name.name == watch && s.last.Alarm > 1 && t-s.last.Time < s.core.step() {
 				now = append(now, alarm{s, s.last.Raw * s.budget()})
 			}
 		}
@@ -294,7 +294,7 @@ func (e *Engine) withhold(watch string, t int64) []Finding {
 	}
 	e.mu.RUnlock()
 	slices.SortFunc(now, func(a, b alarm) int {
-		return cmp.Or(cmp.Compare(b.logp, a.logp), cmp.Compare(a.s.watch, b.s.watch), labels.Compare(a.s.labels, b.s.labels))
+		return cmp.Or(cmp.Compare(b.logp, a.logp), cmp.Compare(a.s.Watch(), b.s.Watch()), labels.Compare(a.s.Labels(), b.s.Labels()))
 	})
 	e.tickMu.Lock()
 	defer e.tickMu.Unlock()
@@ -315,7 +315,7 @@ func (e *Engine) withhold(watch string, t int64) []Finding {
 		}
 		a.s.mu.Lock()
 		a.s.holdBack()
-		out = append(out, Finding{Series: a.s, Score: a.s.last})
+		out = append(out, Finding{Series: a.s, Score: a.s.last.score()})
 		a.s.mu.Unlock()
 	}
 	return out

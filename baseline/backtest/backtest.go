@@ -94,15 +94,11 @@ func Read(r io.Reader) ([]Row, error) {
 // Score runs rows through a new series of the engine, in order, and hands each score to each.
 // Rows are scored causally: nothing of a later row is known.
 func Score(e *baseline.Engine, name string, rows []Row, each func(Row, baseline.Score)) *baseline.Series {
-	s := seriesOf(e, name)
+	s := e.Add("backtest", labels.FromStrings(model.MetricNameLabel, name), 0, baseline.SeriesOptions{})
 	for _, r := range rows {
 		each(r, s.Observe(int64(math.Round(r.Time*1000)), r.Value))
 	}
 	return s
-}
-
-func seriesOf(e *baseline.Engine, name string) *baseline.Series {
-	return e.Add("backtest", labels.FromStrings(model.MetricNameLabel, name), 0, baseline.SeriesOptions{})
 }
 
 // Header is the first line of a result.
@@ -133,7 +129,6 @@ type Options struct {
 	Workers  int                // at least 1; the results do not depend on it
 	Progress func(done, of int) // called from any goroutine, one at a time; may be nil
 	New      func() (*baseline.Engine, error)
-	Explain  bool // say of each alarm why, for the summary and the page
 }
 
 // Run scores every CSV under In and writes the results under Out, at the same paths.
@@ -145,7 +140,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	if o.New == nil {
 		o.New = func() (*baseline.Engine, error) { return baseline.NewEngine(o.Config, nil) }
 	}
-	sum := &Summary{Series: make([]SeriesSummary, len(files)), Allowed: o.Config.Budget.PerWeek()}
+	sum := &Summary{Series: make([]SeriesSummary, len(files))}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, o.Workers))
 	var mu sync.Mutex
@@ -202,13 +197,9 @@ func (o *Options) file(rel string, sum *SeriesSummary) (err error) {
 		return err
 	}
 	sum.File = rel
-	var why *baseline.Series
-	if o.Explain {
-		why = seriesOf(engine, rel)
-	}
 	var buf []byte
 	Score(engine, rel, rows, func(r Row, s baseline.Score) {
-		sum.add(s, why)
+		sum.add(s)
 		buf = Append(buf[:0], r, s)
 		_, _ = w.Write(buf) // the error stays in w and Flush returns it
 	})

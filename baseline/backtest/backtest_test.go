@@ -13,7 +13,6 @@ import (
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/baseline/backtest"
-	"github.com/tidemark/tidemark/baseline/peers"
 )
 
 func recording(seed, rows int) string {
@@ -64,36 +63,6 @@ func TestARowDependsOnEarlierRowsAlone(t *testing.T) {
 	require.Equal(t, part, whole[:len(part)])
 	require.True(t, strings.HasPrefix(whole, backtest.Header))
 	require.Equal(t, 4001, strings.Count(whole, "\n"))
-}
-
-func TestThePageSaysWhyAndShowsThePeers(t *testing.T) {
-	in, out := t.TempDir(), t.TempDir()
-	name := "a<b>&.csv"
-	require.NoError(t, os.WriteFile(filepath.Join(in, name), []byte(recording(1, 4000)), 0o644))
-	sum, err := backtest.Run(context.Background(), backtest.Options{In: in, Out: out, Config: baseline.DefaultConfig(), Workers: 1, Explain: true})
-	require.NoError(t, err)
-	for _, m := range peers.All() {
-		p, err := backtest.RunPeer(context.Background(), in, filepath.Join(out, m.Name), m)
-		require.NoError(t, err)
-		require.Len(t, p.At[name], p.Alarms)
-		sum.Peers = append(sum.Peers, p)
-	}
-	require.Positive(t, sum.Alarms())
-	require.InDelta(t, 0.7, sum.Allowed, 1e-9)
-	var text, html strings.Builder
-	require.NoError(t, sum.Print(&text))
-	require.Regexp(t, `\d+ alarms \([0-9.]+ a week and series, the budget allows 0\.70 false ones\)`, text.String())
-	require.Regexp(t, `x its usual .*score`, text.String())
-	require.NoError(t, sum.WriteHTML(&html))
-	for _, m := range peers.All() {
-		require.Regexp(t, m.Name+` +[0-9.]+\n`, text.String())
-		require.Contains(t, html.String(), ">"+m.Name+"</text>")
-	}
-	require.Contains(t, html.String(), "a&lt;b&gt;&amp;.csv")
-	require.NotContains(t, html.String(), "a<b>")
-	require.Equal(t, sum.Alarms(), strings.Count(html.String(), "<circle "), "every alarm is drawn")
-	require.Equal(t, sum.Alarms(), strings.Count(html.String(), "<li>"), "and listed with its reason")
-	require.NotContains(t, html.String(), "NaN")
 }
 
 func TestBadFilesAreNamed(t *testing.T) {

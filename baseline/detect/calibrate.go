@@ -17,7 +17,6 @@ const Bins = 24
 type Cell struct {
 	Max          float32 // of the block so far
 	Place, Scale float32 // fitted
-	Mem          [Words]float32
 }
 
 // Counts is a histogram of a test's largest statistic per block, in 1/unit of a block.
@@ -54,7 +53,7 @@ const (
 // Reset gives the cell its prior.
 func (c *Cell) Reset(d *Detector, p *tuning.Params) {
 	*c = Cell{Max: float32(d.Floor)}
-	c.fit(d, p, &Counts{})
+	c.put(fit(d, p, &Counts{}))
 }
 
 // Score is the statistic in units of the test's own tail: 0 near the usual largest value of a
@@ -78,14 +77,22 @@ func (c *Counts) Usual(d *Detector, p *tuning.Params) float64 {
 
 // Close files the block's largest statistic and fits again.
 func (c *Cell) Close(d *Detector, p *tuning.Params, n *Counts) {
-	i := int((float64(c.Max) - d.Floor) / d.width())
-	i = max(0, min(Bins-1, i))
-	if n.total() >= p.Memory {
-		n.Forget(1.0 / 32)
-	}
-	n[i] += unit
+	n.add(d.bin(float64(c.Max)), p)
 	c.Max = float32(d.Floor)
-	c.fit(d, p, n)
+	c.put(fit(d, p, n))
+}
+
+func (c *Cell) put(law Gumbel) { c.Place, c.Scale = float32(law.Place), float32(law.Scale) }
+
+// bin is where a statistic falls in the histogram.
+func (d *Detector) bin(y float64) int { return int(max(0, min(Bins-1, (y-d.Floor)/d.width()))) }
+
+// add files a block.
+func (c *Counts) add(bin int, p *tuning.Params) {
+	if c.total() >= p.Memory {
+		c.Forget(1.0 / 32)
+	}
+	c[bin] += unit
 }
 
 // Forget takes a share of all counts away.
@@ -104,20 +111,19 @@ func (c *Counts) total() float64 {
 	return float64(n) / unit
 }
 
-// fit sets place and scale from the median and an upper quantile (0.95) of the block maxima. For
+// fit is the law by the median and an upper quantile (0.95) of the block maxima. For
 // a Gumbel law the two lie 2.60 scales apart and the median 0.367 above the place. The fitted
 // scale has a floor, since too thin a tail makes harmless values look impossible.
-func (c *Cell) fit(d *Detector, p *tuning.Params, counts *Counts) {
+func fit(d *Detector, p *tuning.Params, counts *Counts) Gumbel {
 	if d.Plain {
-		c.Place, c.Scale = 0, 1
-		return
+		return Gumbel{0, 1}
 	}
 	place, scale := counts.law(d, p, p.Quantile)
 	least := p.Least[d.Family]
 	if d.Min > 0 {
 		least = d.Min
 	}
-	c.Place, c.Scale = float32(place), float32(max(scale, least))
+	return Gumbel{place, max(scale, least)}
 }
 
 // law is the place and scale of the block maxima by their median and an upper quantile, mixed with the prior,

@@ -54,6 +54,7 @@ func TestEveryRowSeesWhatItIsFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := detect.ByName(name)
 			var c detect.Law
+			var mem [detect.Words]float32
 			c.Reset(&d, &p)
 			r := rand.New(rand.NewPCG(1, 1))
 			last, calm := 10.0, 0.0
@@ -61,7 +62,7 @@ func TestEveryRowSeesWhatItIsFor(t *testing.T) {
 				in := input(rates, z)
 				in.Last = last
 				last = in.Value
-				y := d.Stat(&c.Mem, in)
+				y := d.Stat(&mem, in)
 				c.Max = max(c.Max, float32(y))
 				return c.Score(y)
 			}

@@ -26,7 +26,7 @@ const (
 
 // String names the season as explanations do.
 func (k Kind) String() string {
-	return [...]string{"no season", "daily", "daily by working day and day off", "daily and weekly", "of the other class of day"}[k]
+	return [...]string{"no season", "daily", "daily by working day and day off", "daily and weekly", "like the other class of day"}[k]
 }
 
 // candidate is one season on trial: its three profile values around now, its level, its error.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync/atomic"
 
 	"github.com/alecthomas/kingpin/v2"
 	"go.yaml.in/yaml/v3"
@@ -37,17 +36,12 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 		if o.Config, err = baselineConfig(config); err != nil {
 			return err
 		}
-		var others []backtest.PeerSummary
 		if withPeers {
-			bar := progress.New(s.err, "Peers")
-			others, err = runPeers(ctx, o, bar)
-			bar.Done()
-			if err != nil {
+			if err := runPeers(ctx, o); err != nil {
 				return err
 			}
 			o.Out = filepath.Join(o.Out, "tidemark")
 		}
-		o.Explain = summary || page != ""
 		bar := progress.New(s.err, "Backtesting")
 		o.Progress = bar.Of
 		sum, err := backtest.Run(ctx, o)
@@ -55,7 +49,6 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 		if err != nil {
 			return err
 		}
-		sum.Peers = others
 		if page != "" {
 			if err := writePage(page, sum); err != nil {
 				return err
@@ -68,22 +61,13 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 	}}
 }
 
-// runPeers scores the files with every customary formula; the summaries are in the order of the methods.
-func runPeers(ctx context.Context, o backtest.Options, bar *progress.Bar) ([]backtest.PeerSummary, error) {
+func runPeers(ctx context.Context, o backtest.Options) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, o.Workers))
-	methods := peers.All()
-	out := make([]backtest.PeerSummary, len(methods))
-	var done atomic.Int64
-	for i, m := range methods {
-		g.Go(func() error {
-			var err error
-			out[i], err = backtest.RunPeer(ctx, o.In, filepath.Join(o.Out, m.Name), m)
-			bar.Of(int(done.Add(1)), len(methods))
-			return err
-		})
+	for _, m := range peers.All() {
+		g.Go(func() error { return backtest.RunPeer(ctx, o.In, filepath.Join(o.Out, m.Name), m) })
 	}
-	return out, g.Wait()
+	return g.Wait()
 }
 
 func writePage(path string, sum *backtest.Summary) (err error) {
