@@ -25,6 +25,8 @@ type Config struct {
 	Traces TracesConfig `yaml:"traces,omitempty"`
 	// Changes bounds the change events posted to /api/v1/changes.
 	Changes ChangesConfig `yaml:"changes,omitempty"`
+	// RemoteWrite bounds samples; it applies when --web.enable-remote-write-receiver is given.
+	RemoteWrite RemoteWriteConfig `yaml:"remote_write,omitempty"`
 }
 
 // WebhookConfig bounds what an Alertmanager may send.
@@ -104,6 +106,20 @@ type ChangesConfig struct {
 	MaxAge model.Duration `yaml:"max_age,omitempty"`
 }
 
+// RemoteWriteConfig bounds the samples that Prometheus may write.
+type RemoteWriteConfig struct {
+	// MaxBody bounds one message as it is sent.
+	MaxBody ByteSize `yaml:"max_body,omitempty"`
+	// MaxSeries is how many series may be known at once, watched or not; about 50 bytes each.
+	MaxSeries int `yaml:"max_series,omitempty"`
+	// MaxLabels bounds the labels of a series.
+	MaxLabels int `yaml:"max_label_names_per_series,omitempty"`
+	// MaxNameBytes bounds the name of a label.
+	MaxNameBytes ByteSize `yaml:"max_label_name_length,omitempty"`
+	// MaxValueBytes bounds the value of a label.
+	MaxValueBytes ByteSize `yaml:"max_label_value_length,omitempty"`
+}
+
 // DefaultConfig gives the defaults.
 func DefaultConfig() Config {
 	day := model.Duration(24 * time.Hour)
@@ -121,6 +137,9 @@ func DefaultConfig() Config {
 		},
 		Traces:  TracesConfig{MaxBody: 16 * MiB, MaxSpans: 100_000, MaxAttributes: 128, MaxValueBytes: 16 * KiB},
 		Changes: ChangesConfig{MaxBody: MiB, MaxEvents: 1000, MaxText: 4 * KiB, MaxLabels: 64, MaxAge: 7 * day},
+		RemoteWrite: RemoteWriteConfig{
+			MaxBody: 16 * MiB, MaxSeries: 2_000_000, MaxLabels: 64, MaxNameBytes: KiB, MaxValueBytes: 4 * KiB,
+		},
 	}
 }
 
@@ -171,6 +190,11 @@ func (c *Config) Validate() error {
 		{"changes.max_text_size", int64(c.Changes.MaxText)},
 		{"changes.max_labels", int64(c.Changes.MaxLabels)},
 		{"changes.max_age", int64(c.Changes.MaxAge)},
+		{"remote_write.max_body", int64(c.RemoteWrite.MaxBody)},
+		{"remote_write.max_series", int64(c.RemoteWrite.MaxSeries)},
+		{"remote_write.max_label_names_per_series", int64(c.RemoteWrite.MaxLabels)},
+		{"remote_write.max_label_name_length", int64(c.RemoteWrite.MaxNameBytes)},
+		{"remote_write.max_label_value_length", int64(c.RemoteWrite.MaxValueBytes)},
 	} {
 		if s.value <= 0 {
 			errs = append(errs, fmt.Errorf("receiver: %s must be above zero; leave it out for the default", s.name))
@@ -180,7 +204,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("receiver: webhook.dedup_retention is %s, must be at least 1h: "+
 			"Alertmanager repeats a message each repeat_interval (default 4h)", c.Webhook.DedupRetention))
 	}
-	if c.Webhook.MaxValueBytes > 16*MiB || c.Webhook.MaxAnnotationBytes > 16*MiB || c.Loki.MaxValueBytes > 16*MiB {
+	if c.Webhook.MaxValueBytes > 16*MiB || c.Webhook.MaxAnnotationBytes > 16*MiB || c.Loki.MaxValueBytes > 16*MiB || c.RemoteWrite.MaxValueBytes > 16*MiB {
 		errs = append(errs, errors.New("receiver: label and annotation values are limited to 16MiB: Prometheus' label encoder cannot hold more"))
 	}
 	if c.MaxInflightBytes < c.Webhook.MaxBody {

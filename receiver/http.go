@@ -54,6 +54,7 @@ type kept struct {
 	deliver func(ctx context.Context) // to the sink, after the log
 	partial *Error                    // what to answer when parts were refused; nil: 2xx
 	answer  func(http.ResponseWriter) // default: 204
+	header  func(http.Header)         // said with every answer, that of a partial one too; default: nothing
 }
 
 func (r *Receiver) handler(ep endpoint) http.Handler {
@@ -65,6 +66,9 @@ func (r *Receiver) handler(ep endpoint) http.Handler {
 		k, err := r.serve(ep, w, req)
 		if err == nil && k.partial != nil {
 			err = k.partial
+		}
+		if k.header != nil {
+			k.header(w.Header())
 		}
 		code := http.StatusNoContent
 		if err != nil {

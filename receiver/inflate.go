@@ -53,19 +53,27 @@ func gunzip(c *Config, body []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// unsnap decodes snappy's block format. The length that the block declares is checked before any memory
-// is taken: 21 bytes can declare 4 GiB (CVE-2026-42154).
+// unsnap decodes snappy's block format.
 func unsnap(c *Config, body []byte) ([]byte, error) {
-	n, err := snappy.DecodedLen(body)
-	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "the body is not a snappy block")
-	}
-	if limit := min(int64(c.MaxDecoded), int64(len(body))*maxRatio); int64(n) > limit {
-		return nil, refuse(http.StatusRequestEntityTooLarge, "the snappy body of %d bytes declares %d bytes, at most %d are allowed", len(body), n, limit)
+	if _, err := checkSnappy(c, body); err != nil {
+		return nil, err
 	}
 	out, err := snappy.Decode(nil, body)
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, "the body is not a snappy block")
 	}
 	return out, nil
+}
+
+// checkSnappy gives the length that a block declares. It is checked before any memory is taken: 21 bytes can
+// declare 4 GiB (CVE-2026-42154).
+func checkSnappy(c *Config, body []byte) (int, error) {
+	n, err := snappy.DecodedLen(body)
+	if err != nil {
+		return 0, refuse(http.StatusBadRequest, "the body is not a snappy block")
+	}
+	if limit := min(int64(c.MaxDecoded), int64(len(body))*maxRatio); int64(n) > limit {
+		return 0, refuse(http.StatusRequestEntityTooLarge, "the snappy body of %d bytes declares %d bytes, at most %d are allowed", len(body), n, limit)
+	}
+	return n, nil
 }

@@ -19,6 +19,31 @@ type metrics struct {
 	lines     prometheus.Counter
 	spans     prometheus.Counter
 	changes   prometheus.Counter
+
+	samples    prometheus.Counter
+	histograms prometheus.Counter
+	refused    *prometheus.CounterVec
+}
+
+// count notes what became of a remote-write message.
+func (m *metrics) count(o outcome, b *writeBatch) {
+	m.samples.Add(float64(o.written))
+	m.histograms.Add(float64(b.histograms))
+	for _, c := range []struct {
+		reason string
+		n      int
+	}{{"out_of_order", o.outOfOrder}, {"too_new", o.tooNew}, {"labels", o.invalid}, {"max_series", o.full}} {
+		if c.n > 0 {
+			m.refused.WithLabelValues(c.reason).Add(float64(c.n))
+		}
+	}
+}
+
+// series tells how many series are known.
+func (m *metrics) series(reg prometheus.Registerer, n func() int) {
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tidemark_receiver_written_series", Help: "Series that come by remote write, watched or not.",
+	}, func() float64 { return float64(n()) })
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -53,5 +78,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		lines:     counter("tidemark_receiver_lines_total", "Log lines taken."),
 		spans:     counter("tidemark_receiver_spans_total", "Spans taken."),
 		changes:   counter("tidemark_receiver_changes_total", "Change events taken."),
+
+		samples:    counter("tidemark_receiver_samples_total", "Samples taken by remote write, watched or not."),
+		histograms: counter("tidemark_receiver_histograms_total", "Native histogram samples that came by remote write and were left out."),
+		refused: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidemark_receiver_samples_refused_total", Help: "Samples of remote write that were refused, by reason.",
+		}, []string{"reason"}),
 	}
 }

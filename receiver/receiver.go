@@ -54,6 +54,9 @@ type Sinks struct {
 	Changes func(context.Context, []Change)
 	// Reconcile is called when a webhook said that alerts are missing from it, with the reason in words.
 	Reconcile func(ctx context.Context, reason string)
+	// Samples is what takes the samples of remote write at the moment, nil for a moment of reloading. When
+	// the function itself is nil, the endpoint is off.
+	Samples func() SampleSink
 }
 
 // Options are the settings of a Receiver.
@@ -79,6 +82,7 @@ type Receiver struct {
 	rate    bucket
 	streams recent
 	bodies  sync.Pool // of *[]byte
+	write   *remoteWrite
 
 	// barrier is held for reading from before a record is durable until its sink has returned.
 	barrier sync.RWMutex
@@ -104,6 +108,8 @@ func New(opts Options) (*Receiver, error) {
 		bodies: sync.Pool{New: func() any { return new([]byte) }},
 	}
 	r.cfg.Store(&opts.Config)
+	r.write = newRemoteWrite(r, opts.Sinks.Samples)
+	r.m.series(opts.Registerer, r.write.index.len)
 	return r, nil
 }
 
@@ -118,7 +124,12 @@ func (r *Receiver) ApplyConfig(c Config) error {
 
 // Handlers gives the endpoints by path.
 func (r *Receiver) Handlers() map[string]http.Handler {
+	write := http.Handler(http.HandlerFunc(disabledWrite))
+	if r.write.sink != nil {
+		write = r.write.handler()
+	}
 	return map[string]http.Handler{
+		WritePath: write,
 		WebhookPath: r.handler(endpoint{
 			name: "webhook", kind: KindWebhook, decode: r.decodeWebhook,
 			types:   []string{"application/json"},

@@ -90,6 +90,7 @@ func parse(args []string) (app.Options, *slog.Logger, error) {
 	cli.Flag("web.external-url", "URL under which Tidemark is reachable from outside; links in incidents start with it.").URLVar(&opts.ExternalURL)
 	cli.Flag("web.route-prefix", "Prefix of all pages and endpoints (default: the path of --web.external-url).").StringVar(&opts.RoutePrefix)
 	cli.Flag("web.enable-lifecycle", "Serve POST /-/reload and POST /-/quit.").BoolVar(&opts.EnableLifecycle)
+	cli.Flag("web.enable-remote-write-receiver", "Take samples at POST /api/v1/write: watches that need the samples of one selector only are scored from them instead of by reading.").BoolVar(&opts.RemoteWriteReceiver)
 	cli.Flag("web.max-connections", "How many connections may be open at once.").Default("512").IntVar(&opts.MaxConnections)
 	cli.Flag("web.read-timeout", "How long a request may take to arrive.").Default("1m").DurationVar(&opts.ReadTimeout)
 	logConfig := promslog.Config{}

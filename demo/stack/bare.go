@@ -3,8 +3,11 @@ package stack
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/tidemark/tidemark/demo/failover"
 	"github.com/tidemark/tidemark/demo/pager"
@@ -32,12 +35,60 @@ type Bare struct {
 	Prometheus   *Prometheus
 	Alertmanager *Alertmanager
 	Tidemark     *Tidemark
+	// More are the further Tidemarks that Another made.
+	More []*Tidemark
+
+	opts BareOptions
+}
+
+// Another makes a further Tidemark over the same servers, with the configuration of the first one and a storage folder
+// of its own.
+func (b *Bare) Another(flags ...string) (*Tidemark, error) {
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(b.opts.Dir, fmt.Sprintf("tidemark-%d", len(b.More)+2))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"tidemark.yml", "client.yml", "approve.token", "runbook.key"} {
+		data, err := os.ReadFile(filepath.Join(b.opts.Dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	t := newTidemark(b.opts.Bin, dir, addr)
+	t.args = append(t.args, flags...)
+	b.More = append(b.More, t)
+	return t, nil
+}
+
+// EditPrometheus changes Prometheus' configuration once all addresses are known.
+func (b *Bare) EditPrometheus(edit func(map[string]any)) error {
+	name := filepath.Join(b.opts.Dir, "prometheus.yml")
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	var c map[string]any
+	if err := yaml.Unmarshal(data, &c); err != nil {
+		return err
+	}
+	edit(c)
+	if data, err = yaml.Marshal(c); err != nil {
+		return err
+	}
+	return os.WriteFile(name, data, 0o600)
 }
 
 // NewBare starts the pager and the runbook endpoint, chooses addresses and writes all configuration.
 // Dir belongs to the caller.
 func NewBare(opts BareOptions) (_ *Bare, err error) {
-	b := &Bare{}
+	b := &Bare{opts: opts}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.Close())
@@ -91,6 +142,9 @@ func (b *Bare) Close() error {
 		for _, p := range []*Process{b.Tidemark.Process, b.Alertmanager.Process, b.Prometheus.Process} {
 			errs = append(errs, p.Stop(stopPatience))
 		}
+	}
+	for _, t := range b.More { // After Prometheus, that may write to them until its end.
+		errs = append(errs, t.Stop(stopPatience))
 	}
 	if b.FailOver != nil {
 		errs = append(errs, b.FailOver.Close())

@@ -21,7 +21,7 @@ import (
 // sinks are where the receiver's messages go: to the session that works now. A reload holds the
 // receiver's barrier while it swaps sessions, so there always is one.
 func (a *App) sinks() receiver.Sinks {
-	return receiver.Sinks{
+	sinks := receiver.Sinks{
 		Alerts: func(_ context.Context, as []*model.Alert) { a.current().incidents.alerts(as) },
 		Changes: func(_ context.Context, cs []receiver.Change) {
 			for _, c := range cs {
@@ -35,6 +35,15 @@ func (a *App) sinks() receiver.Sinks {
 			s.reconciler.Trigger()
 		},
 	}
+	if a.opts.RemoteWriteReceiver {
+		sinks.Samples = func() receiver.SampleSink {
+			if s := a.current(); s != nil {
+				return s.feed
+			}
+			return nil
+		}
+	}
+	return sinks
 }
 
 // changeOf is a pushed change event as the correlation takes it.

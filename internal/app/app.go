@@ -38,6 +38,9 @@ type Options struct {
 	// AutoReload is how often the file is looked at for changes; zero turns that off.
 	AutoReload time.Duration
 
+	// RemoteWriteReceiver takes samples by remote write.
+	RemoteWriteReceiver bool
+
 	StoragePath string
 	Retention   model.Duration
 
@@ -89,6 +92,8 @@ type App struct {
 	runbooks *runbook.Manager
 	memory   *correlate.Memory
 	server   *server
+
+	generation atomic.Uint64 // Of what is wanted of remote write; see feed.New.
 
 	// session is what depends on the configuration; nil only while one replaces the other.
 	session atomic.Pointer[session]

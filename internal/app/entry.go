@@ -31,7 +31,9 @@ type entry struct {
 	kind, detector string // Of the anomaly that lasts, or of the last one.
 	ring           *ring  // Recent samples; nil where there are too many series to keep them.
 
-	anomaly *correlate.Anomaly // What the correlation knows of it; used by the scoring loop alone.
+	before    bool               // Anomalous before the step that is being scored; used by the scoring loop alone.
+	forgotten bool               // Dropped; the same.
+	anomaly   *correlate.Anomaly // What the correlation knows of it; used by the scoring loop alone.
 }
 
 func labelSetOf(ls labels.Labels) model.LabelSet {
@@ -70,6 +72,13 @@ func (e *entry) observe(t []int64, v []float64) {
 		t, v = t[1:], v[1:]
 	}
 	e.series.ObserveAll(t, v, func(sc baseline.Score) { e.keep(sc, true) })
+}
+
+// observeOne scores one sample.
+func (e *entry) observeOne(t int64, v float64) {
+	if t > e.seen {
+		e.keep(e.series.Observe(t, v), true)
+	}
 }
 
 // absent scores the lack of the sample that was due at t.

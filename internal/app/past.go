@@ -67,6 +67,7 @@ func NewPast(cfg *config.Config, prom *promread.Client, opts PastOptions) (*Past
 	p.matrix = &aheadQueries{client: prom, end: opts.To, step: changeInterval, blocks: map[string]*queried{}}
 	s.scorer = newScorer(opts.Logger, s.registry, p.reads, s.engine, time.Duration(cfg.Baseline.History), s.discover, a.now, a.stages,
 		func(now time.Time, e *entry) { s.incidents.anomaly(now, e) })
+	s.scorer.alone = true
 	if s.incidents, err = newIncidents(s); err != nil {
 		return nil, err
 	}

@@ -48,12 +48,18 @@ type scorer struct {
 	// discover says what to watch; it is asked again from time to time.
 	discover discoverFunc
 
+	live    *live
 	learned atomic.Bool
+	began   time.Time
+	alone   bool          // No learners run: a watch is learned when it is first scored.
+	wake    chan struct{} // Says to learners that there may be a watch to learn.
 
 	mu      sync.Mutex
 	cursors map[string]time.Time // First step not scored yet, by watch, of a session before.
 	watches []*watch
 	entries []*entry // In the order of their arrival; what export walks.
+	// announced says that it was told that every watch is learned.
+	announced bool
 }
 
 type scorerMetrics struct {
@@ -66,7 +72,7 @@ type scorerMetrics struct {
 }
 
 func newScorer(logger *slog.Logger, reg prometheus.Registerer, read ranger, engine *baseline.Engine, history time.Duration, discover discoverFunc, now func() time.Time, st *stages, anomaly func(time.Time, *entry)) *scorer {
-	s := &scorer{logger: logger.With("component", "score"), read: read, engine: engine, history: history, discover: discover, now: now, stages: st, anomaly: anomaly, cursors: map[string]time.Time{}}
+	s := &scorer{logger: logger.With("component", "score"), read: read, engine: engine, history: history, discover: discover, now: now, stages: st, anomaly: anomaly, cursors: map[string]time.Time{}, wake: make(chan struct{}, learners), live: newLive(reg)}
 	f := promauto.With(reg)
 	s.metrics = scorerMetrics{
 		series: f.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidemark_series", Help: "Series that are watched."}, func() float64 { return float64(s.Len()) }),
@@ -92,21 +98,19 @@ func newScorer(logger *slog.Logger, reg prometheus.Registerer, read ranger, engi
 	return s
 }
 
-// Run finds what to watch, learns its history, one watch after the other so that Prometheus is never
-// pressed, then scores each step as it comes.
+// Run finds what to watch, then learns the history of the watches, two at a time and first those that alerts
+// use, and scores each new step of those that are learned.
 func (s *scorer) Run(ctx context.Context) error {
-	begin := s.now()
 	if !s.refresh(ctx) {
 		return nil
 	}
-	for _, w := range s.watchList() {
-		if s.learn(ctx, w) != nil {
-			return nil // Only the end of ctx ends learning.
-		}
+	s.began = s.now()
+	s.noteLearned() // There may be nothing to watch.
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	for range learners {
+		loops.Go(func() { s.learnAll(ctx) })
 	}
-	s.learned.Store(true)
-	s.logger.Info("Learned the history of every watch", "watches", len(s.watches), "series", s.Len(), "took", s.now().Sub(begin).Round(time.Millisecond))
-	s.stages.expect("score", 3*s.slowest()+time.Minute)
 	lookAgain := s.now().Add(discoverInterval)
 	for {
 		wait := s.nextDue().Sub(s.now())
@@ -128,37 +132,12 @@ func (s *scorer) Run(ctx context.Context) error {
 // discoverInterval is how often it is looked anew what to watch.
 const discoverInterval = 10 * time.Minute
 
-// learn reads the history of one watch until it succeeds or ctx ends; failures are waited out.
-func (s *scorer) learn(ctx context.Context, w *watch) error {
-	pause := 2 * time.Second
-	for {
-		err := s.catchUp(ctx, w)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		s.note(w, err)
-		if err == nil {
-			s.mu.Lock()
-			w.learned, w.done = true, 1
-			s.mu.Unlock()
-			return nil
-		}
-		s.logger.Warn("Reading history failed, trying again", "watch", w.Name, "pause", pause, "err", err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, time.Minute)
-	}
-}
-
 // learnSlice is how much history one call evaluates, so that memory stays bounded and progress shows.
 const learnSlice = 7 * 24 * time.Hour
 
 // catchUp evaluates the watch from its next step to now, slice by slice, and scores what comes.
 func (s *scorer) catchUp(ctx context.Context, w *watch) error {
-	end := s.now().Add(-ingestDelay).Truncate(w.interval)
+	end := s.now().Add(-w.delay()).Truncate(w.interval)
 	s.mu.Lock()
 	if w.next.IsZero() {
 		w.next = end.Add(-s.history).Truncate(w.interval)
@@ -189,6 +168,9 @@ func (s *scorer) catchUp(ctx context.Context, w *watch) error {
 func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time) error {
 	err := s.read.Range(ctx, w.Expr, from, to, w.interval, func(ls labels.Labels, t []int64, v []float64) error {
 		e := s.entry(w, ls)
+		if e == nil {
+			return nil
+		}
 		e.observe(t, v)
 		s.metrics.samples.Add(float64(len(t)))
 		return nil
@@ -209,7 +191,7 @@ func (s *scorer) tick(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if s.now().Before(w.next.Add(ingestDelay)) {
+		if s.now().Before(s.dueAt(w)) {
 			continue
 		}
 		if err := s.score(ctx, w); err != nil {
@@ -222,23 +204,16 @@ func (s *scorer) tick(ctx context.Context) {
 // score evaluates the steps of a watch that are due, marks the series that gave no sample, and tells
 // what is anomalous.
 func (s *scorer) score(ctx context.Context, w *watch) error {
-	before := map[*entry]bool{}
-	for _, e := range w.series {
-		before[e] = e.series.Last().Active
+	for _, e := range s.inOrder(w) {
+		e.before = e.series.Last().Active
 	}
-	err := s.catchUp(ctx, w)
+	done, err := s.advance(ctx, w)
 	s.note(w, err)
-	if err != nil {
+	if err != nil || !done {
 		return err
 	}
 	last := w.next.Add(-w.interval).UnixMilli()
-	s.mu.Lock()
-	entries := make([]*entry, 0, len(w.series))
-	for _, e := range w.series {
-		entries = append(entries, e)
-	}
-	s.mu.Unlock()
-	slices.SortFunc(entries, func(a, b *entry) int { return strings.Compare(a.block, b.block) })
+	entries := s.inOrder(w)
 	for _, e := range entries {
 		e.absent(last)
 	}
@@ -253,16 +228,30 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 			e.mu.Lock()
 			e.lastActive = last
 			e.mu.Unlock()
-			if !before[e] {
+			if !e.before {
 				s.metrics.anomalies.WithLabelValues(string(sc.Kind)).Inc()
 			}
 		}
-		if sc.Active || before[e] {
+		if sc.Active || e.before {
 			s.anomaly(s.now(), e)
 		}
 	}
 	s.forget(w, last)
 	return nil
+}
+
+// inOrder are the series of a watch in the order of their labels. The slice is not changed later.
+func (s *scorer) inOrder(w *watch) []*entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(w.order) != len(w.series) {
+		w.order = make([]*entry, 0, len(w.series))
+		for _, e := range w.series {
+			w.order = append(w.order, e)
+		}
+		slices.SortFunc(w.order, func(a, b *entry) int { return strings.Compare(a.block, b.block) })
+	}
+	return w.order
 }
 
 func (s *scorer) note(w *watch, err error) {
@@ -282,10 +271,27 @@ func (s *scorer) slowest() time.Duration {
 	return longest
 }
 
+// dueAt is when a watch is to be scored; a watch that is not learned yet belongs to a learner.
+func (s *scorer) dueAt(w *watch) time.Time {
+	delay := w.delay()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !w.learned && !s.alone {
+		return s.now().Add(time.Minute)
+	}
+	if at := w.next.Add(delay); at.After(w.wait) {
+		return at
+	}
+	return w.wait
+}
+
 func (s *scorer) nextDue() time.Time {
 	due := s.now().Add(time.Minute)
+	if !s.learned.Load() {
+		due = s.now().Add(time.Second) // A watch may be learned at any moment.
+	}
 	for _, w := range s.watchList() {
-		if at := w.next.Add(ingestDelay); at.Before(due) {
+		if at := s.dueAt(w); at.Before(due) {
 			due = at
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/tidemark/tidemark/internal/access"
 	"github.com/tidemark/tidemark/internal/config"
 	"github.com/tidemark/tidemark/internal/export"
+	"github.com/tidemark/tidemark/internal/feed"
 	"github.com/tidemark/tidemark/internal/notify"
 	"github.com/tidemark/tidemark/internal/promread"
 	"github.com/tidemark/tidemark/internal/web"
@@ -37,6 +38,7 @@ type session struct {
 
 	prom       *promread.Client
 	engine     *baseline.Engine
+	feed       *feed.Feed // Nil when remote write is not enabled.
 	scorer     *scorer
 	exporter   *export.Exporter
 	graph      *topology.Graph
@@ -100,6 +102,10 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 		logger: a.logger.With("component", "changes"), query: s.prom, now: a.now,
 		tell: s.incidents.change, window: 2 * changeInterval, seen: map[string]time.Time{},
 	}
+	if a.opts.RemoteWriteReceiver {
+		s.feed = feed.New(a.now, func() uint64 { return a.generation.Add(1) })
+	}
+	s.scorer.live.enable(s.feed, s.prom.Live, nil)
 	s.exporter = export.New(cfg.Export, s.scorer)
 	s.handler, err = s.routes()
 	return s, err

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tidemark/tidemark/internal/export"
+	"github.com/tidemark/tidemark/internal/feed"
 	"github.com/tidemark/tidemark/internal/web"
 	"github.com/tidemark/tidemark/rules"
 )
@@ -22,7 +23,17 @@ type watch struct {
 	learned  bool
 	done     float64 // Share of the history that is learned.
 	err      error
+	learner  bool              // It is being learned, or was.
+	gone     bool              // It is no longer watched.
 	series   map[string]*entry // By the labels' text.
+	order    []*entry          // The same, sorted; made anew when their number differs.
+	swept    int64             // When it was last looked for series to forget, in ms.
+
+	// Of the feed of remote write; used by the scoring loop alone.
+	tap      *feed.Tap // Nil: the expression can't be computed from it.
+	fed      bool
+	verified time.Time // When the feed was last compared with what is read.
+	wait     time.Time // Late samples are waited for until then.
 }
 
 // progress is the mean over the watches of what is learned of their history.
@@ -76,19 +87,30 @@ func (s *scorer) update(ctx context.Context) error {
 		key := cursorKey(fw)
 		w, known := old[key]
 		if !known {
-			w = &watch{metric: metricOf(fw.Name, fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], series: map[string]*entry{}}
+			w = &watch{metric: metricOf(fw.Name, fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], series: map[string]*entry{}, tap: s.live.tap(fw)}
 		}
 		w.Watch = fw
 		s.watches = append(s.watches, w)
 		delete(old, key)
 	}
 	for _, w := range old {
+		if w.tap != nil {
+			w.tap.Close()
+		}
+		w.gone = true
 		for _, e := range w.series {
 			s.engine.Remove(e.series)
 		}
 		s.entries = slices.DeleteFunc(s.entries, func(e *entry) bool { return e.watch == w })
 	}
 	s.revive()
+	slices.SortStableFunc(s.watches, byUse)
+	for range learners {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
 	return nil
 }
 
@@ -151,13 +173,24 @@ func (s *scorer) watchList() []*watch {
 	return slices.Clone(s.watches)
 }
 
+// entry is the series of a watch; a new one is begun, and nil when it may not be.
 func (s *scorer) entry(w *watch, ls labels.Labels) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e, ok := w.series[ls.String()]; ok {
 		return e
 	}
+	if w.gone {
+		return nil
+	}
 	return s.enter(w, ls)
+}
+
+// known is the series of a watch, nil when there is none.
+func (s *scorer) known(w *watch, ls labels.Labels) *entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return w.series[ls.String()]
 }
 
 // enter begins to watch a series; the lock is held.
@@ -175,17 +208,26 @@ func (s *scorer) enter(w *watch, ls labels.Labels) *entry {
 	return e
 }
 
-// forget drops the series that have been gone for long.
+// forget drops the series that have been gone for long; it looks once an hour.
 func (s *scorer) forget(w *watch, now int64) {
+	if now-w.swept < time.Hour.Milliseconds() {
+		return
+	}
+	w.swept = now
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	dropped := false
 	for key, e := range w.series {
 		if now-e.lastSample < forgetAfter.Milliseconds() {
 			continue
 		}
 		s.engine.Remove(e.series)
 		delete(w.series, key)
-		s.entries = slices.DeleteFunc(s.entries, func(x *entry) bool { return x == e })
+		e.forgotten, dropped = true, true
+	}
+	if dropped {
+		w.order = nil
+		s.entries = slices.DeleteFunc(s.entries, func(e *entry) bool { return e.forgotten })
 	}
 }
 
