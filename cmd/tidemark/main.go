@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
+	"github.com/tidemark/tidemark/internal/admit"
 	"github.com/tidemark/tidemark/internal/app"
 )
 
@@ -84,6 +85,14 @@ func parse(args []string) (app.Options, *slog.Logger, error) {
 	cli.Flag("config.auto-reload-interval", "How often to look whether the configuration file changed, and reload it if so; 0s turns it off.").Default("30s").DurationVar(&opts.AutoReload)
 	cli.Flag("prometheus.url", "Prometheus to read, for a start without a configuration file.").StringVar(&opts.PrometheusURL)
 	cli.Flag("alertmanager.url", "Alertmanager to hand incidents to, for a start without a configuration file (repeatable).").StringsVar(&opts.AlertmanagerURLs)
+	var shard struct {
+		index string
+		count int
+	}
+	cli.Flag("shard.index", "Which shard this is, from 0; auto takes the ordinal of POD_NAME or of the host's name, as in a StatefulSet. Alerts go to shard 0, which posts the incidents.").Default("0").StringVar(&shard.index)
+	cli.Flag("shard.count", "How many shards share the series by a hash of their labels.").Default("1").IntVar(&shard.count)
+	cli.Flag("shard.peers", "Address of another shard, such as http://tidemark-1.tidemark:9099, whose anomalies shard 0 takes into its incidents (repeatable).").StringsVar(&opts.ShardPeers)
+	memory := memoryFlags(cli)
 	cli.Flag("storage.path", "Folder for everything that must survive a restart.").Default("data/").StringVar(&opts.StoragePath)
 	cli.Flag("data.retention", "How long to keep ended incidents.").Default("400d").StringVar(&retention)
 	opts.Web = kingpinflag.AddFlags(cli, ":9099")
@@ -101,6 +110,16 @@ func parse(args []string) (app.Options, *slog.Logger, error) {
 	if _, err := cli.Parse(args); err != nil {
 		return opts, nil, err
 	}
+	host, _ := os.Hostname()
+	var err error
+	if opts.Shard, err = admit.ParseShard(shard.index, shard.count, os.Getenv("POD_NAME"), host); err != nil {
+		return opts, nil, err
+	}
+	for _, peer := range opts.ShardPeers {
+		if u, err := url.Parse(peer); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return opts, nil, fmt.Errorf("--shard.peers: %q is no http or https address such as http://tidemark-1.tidemark:9099", peer)
+		}
+	}
 	keep, err := model.ParseDuration(retention)
 	if err != nil {
 		return opts, nil, fmt.Errorf("--data.retention: %w", err)
@@ -110,5 +129,6 @@ func parse(args []string) (app.Options, *slog.Logger, error) {
 	}
 	opts.Retention = keep
 	opts.Logger = promslog.New(&logConfig)
+	memory.apply(opts.Logger)
 	return opts, opts.Logger, nil
 }

@@ -42,10 +42,10 @@ func scrapeOnly(c map[string]any, target *httptest.Server) {
 // metricOf reads one sample of a page of metrics, 0 when it is not there.
 func metricOf(t *testing.T, tide *stack.Tidemark, series string) float64 {
 	t.Helper()
-	return sampleOf(page(t, tide), series)
+	return sampleOf(metricsPage(t, tide), series)
 }
 
-func page(t *testing.T, tide *stack.Tidemark) string {
+func metricsPage(t *testing.T, tide *stack.Tidemark) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tide.URL+"/metrics", nil)
 	require.NoError(t, err)

@@ -41,3 +41,12 @@ func (t *Tidemark) SeriesPoints(ctx context.Context, watch string) (map[string][
 	}
 	return out, nil
 }
+
+// SeriesRow is one watched series.
+type SeriesRow struct{ Watch, Labels string }
+
+// Series are all watched series.
+func (t *Tidemark) Series(ctx context.Context) ([]SeriesRow, error) {
+	var rows []SeriesRow
+	return rows, t.get(ctx, "/api/v1/series?limit=10000", &rows)
+}

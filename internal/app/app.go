@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/internal/admit"
 	"github.com/tidemark/tidemark/internal/config"
 	"github.com/tidemark/tidemark/internal/runbook"
 	"github.com/tidemark/tidemark/internal/runbook/audit"
@@ -38,6 +39,10 @@ type Options struct {
 	// AutoReload is how often the file is looked at for changes; zero turns that off.
 	AutoReload time.Duration
 
+	// Shard is the share of the series that this process watches.
+	Shard admit.Shard
+	// ShardPeers are the addresses of the other shards, whose anomalies the first one reads.
+	ShardPeers []string
 	// RemoteWriteReceiver takes samples by remote write.
 	RemoteWriteReceiver bool
 
@@ -179,8 +184,16 @@ func New(opts Options) (_ *App, err error) {
 // Addr is the first address that Tidemark listens on.
 func (a *App) Addr() string { return a.server.Addr() }
 
-// load reads the configuration from the file or the flags.
+// load reads the configuration from the file or the flags, and makes it that of this shard.
 func (a *App) load() (*config.Config, error) {
+	cfg, err := a.read()
+	if err == nil {
+		shardConfig(cfg, a.opts.Shard)
+	}
+	return cfg, err
+}
+
+func (a *App) read() (*config.Config, error) {
 	if a.opts.ConfigFile == "" {
 		return config.ZeroConfig(a.opts.PrometheusURL, a.opts.AlertmanagerURLs)
 	}

@@ -40,6 +40,8 @@ type incidents struct {
 	metrics  incidentMetrics
 
 	history *correlate.History
+	board   anomalyBoard         // What the first shard reads of this one.
+	peers   map[string]time.Time // Of the anomalies of other shards, their last sample.
 
 	mu      sync.Mutex
 	firing  map[model.Fingerprint]*model.Alert // By the fingerprint that Alertmanager knows.
@@ -206,6 +208,10 @@ func (i *incidents) anomaly(now time.Time, e *entry) {
 		}
 		kept := a
 		e.anomaly = &kept
+	}
+	if !i.s.app.opts.Shard.First() {
+		i.board.put(a)
+		return
 	}
 	i.engine.Anomaly(now, a)
 	i.nudge()

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/internal/admit"
 	"github.com/tidemark/tidemark/rules"
 )
 
@@ -48,6 +49,7 @@ type scorer struct {
 	// discover says what to watch; it is asked again from time to time.
 	discover discoverFunc
 
+	gate    *admit.Gate
 	live    *live
 	learned atomic.Bool
 	began   time.Time
@@ -72,7 +74,7 @@ type scorerMetrics struct {
 }
 
 func newScorer(logger *slog.Logger, reg prometheus.Registerer, read ranger, engine *baseline.Engine, history time.Duration, discover discoverFunc, now func() time.Time, st *stages, anomaly func(time.Time, *entry)) *scorer {
-	s := &scorer{logger: logger.With("component", "score"), read: read, engine: engine, history: history, discover: discover, now: now, stages: st, anomaly: anomaly, cursors: map[string]time.Time{}, wake: make(chan struct{}, learners), live: newLive(reg)}
+	s := &scorer{logger: logger.With("component", "score"), read: read, engine: engine, history: history, discover: discover, now: now, stages: st, anomaly: anomaly, cursors: map[string]time.Time{}, wake: make(chan struct{}, learners), live: newLive(reg), gate: admit.New(admit.DefaultConfig(), admit.Shard{}, logger, nil, now)}
 	f := promauto.With(reg)
 	s.metrics = scorerMetrics{
 		series: f.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidemark_series", Help: "Series that are watched."}, func() float64 { return float64(s.Len()) }),

@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/labels"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/topology"
 	"github.com/tidemark/tidemark/internal/access"
+	"github.com/tidemark/tidemark/internal/admit"
 	"github.com/tidemark/tidemark/internal/config"
 	"github.com/tidemark/tidemark/internal/export"
 	"github.com/tidemark/tidemark/internal/feed"
@@ -105,7 +107,8 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 	if a.opts.RemoteWriteReceiver {
 		s.feed = feed.New(a.now, func() uint64 { return a.generation.Add(1) })
 	}
-	s.scorer.live.enable(s.feed, s.prom.Live, nil)
+	s.scorer.gate = admit.New(cfg.Limits, a.opts.Shard, a.logger.With("component", "limits"), s.registry, a.now)
+	s.scorer.live.enable(s.feed, s.prom.Live, func(w rules.Watch, ls labels.Labels) bool { return s.scorer.gate.Owns(w.Name, w.GroupBy, ls) })
 	s.exporter = export.New(cfg.Export, s.scorer)
 	s.handler, err = s.routes()
 	return s, err
@@ -154,30 +157,41 @@ func (s *session) start(ctx context.Context) {
 	s.app.stages.expect("correlate", time.Minute)
 	s.app.stages.expect("storage", time.Minute)
 	g, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{
+	for _, run := range s.loops() {
+		g.Go(func() error { return run(ctx) })
+	}
+	done := s.done
+	go func() { done <- g.Wait() }()
+}
+
+// loops are what runs for the whole session, in flow order. What only alerts need is left to the first shard.
+func (s *session) loops() []func(context.Context) error {
+	loops := []func(context.Context) error{
 		s.scorer.Run,
 		s.incidents.Run,
 		s.incidents.evidence.Run,
 		s.notifier.Run,
 		s.reconciler.Run,
-		s.every(time.Duration(s.cfg.Topology.Refresh), "topology", s.refreshTopology),
-		s.every(changeInterval, "changes", s.changes.look),
 		s.every(probeInterval, "storage", func(ctx context.Context) error {
 			err := s.app.log.Probe(ctx)
 			s.app.stages.done("storage", err)
 			return err
 		}),
-		s.until("alert history", s.readAlertHistory),
 		s.every(saveInterval, "save", func(ctx context.Context) error {
 			return errors.Join(s.app.checkpoint(ctx, s), s.app.forgetOld(ctx, s))
 		}),
 		s.keepBaselines,
 		s.remoteWrite,
-	} {
-		g.Go(func() error { return run(ctx) })
 	}
-	done := s.done
-	go func() { done <- g.Wait() }()
+	if !s.app.opts.Shard.First() {
+		return loops
+	}
+	return append(loops,
+		s.every(time.Duration(s.cfg.Topology.Refresh), "topology", s.refreshTopology),
+		s.every(changeInterval, "changes", s.changes.look),
+		s.until("alert history", s.readAlertHistory),
+		s.every(peerInterval, "shards", s.readPeers),
+	)
 }
 
 // stop ends every loop and waits for it.
@@ -244,9 +258,8 @@ func (s *session) routes() (http.Handler, error) {
 	a := s.app
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.exporter.Handler(prometheus.Gatherers{a.registry, s.registry}, s.logger))
-	for path, h := range a.receiver.Handlers() {
-		mux.Handle("POST "+path, h)
-	}
+	a.receive(mux)
+	mux.HandleFunc("GET /api/v1/anomalies", s.serveAnomalies)
 	a.runbookRoutes(mux, s)
 	ui, err := web.New(web.Options{
 		Logger: s.logger.With("component", "web"), Data: &pages{s}, Access: func() *access.Table { return s.access },

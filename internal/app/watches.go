@@ -80,11 +80,11 @@ func (s *scorer) update(ctx context.Context) error {
 	defer s.mu.Unlock()
 	old := map[string]*watch{}
 	for _, w := range s.watches {
-		old[cursorKey(w.Watch)] = w
+		old[s.cursorKey(w.Watch)] = w
 	}
 	s.watches = s.watches[:0:0]
 	for _, fw := range found {
-		key := cursorKey(fw)
+		key := s.cursorKey(fw)
 		w, known := old[key]
 		if !known {
 			w = &watch{metric: metricOf(fw.Name, fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], series: map[string]*entry{}, tap: s.live.tap(fw)}
@@ -114,9 +114,14 @@ func (s *scorer) update(ctx context.Context) error {
 	return nil
 }
 
-// cursorKey tells watches apart whose scores may not be mixed.
-func cursorKey(w rules.Watch) string {
-	return fmt.Sprintf("%s\x00%s\x00%s", w.Name, w.Expr, w.Interval)
+// cursorKey tells watches apart whose scores may not be mixed. Another shard is another share of the series: those
+// that are new to it are to be learned from their history.
+func (s *scorer) cursorKey(w rules.Watch) string {
+	key := fmt.Sprintf("%s\x00%s\x00%s", w.Name, w.Expr, w.Interval)
+	if shard := s.gate.Shard(); shard.Count > 1 {
+		key += fmt.Sprintf("\x00%d/%d", shard.Index, shard.Count)
+	}
+	return key
 }
 
 // revive makes entries of the series that the engine holds from a load or a session before; the lock
@@ -131,7 +136,7 @@ func (s *scorer) revive() {
 		if w != nil && len(s.cursors) > 0 && w.next.IsZero() {
 			w = nil // The watch means something else than when its baselines were saved.
 		}
-		if w == nil {
+		if w == nil || !s.gate.Owns(w.Name, w.GroupBy, bs.Labels()) {
 			s.engine.Remove(bs)
 			continue
 		}
@@ -149,7 +154,7 @@ func (s *scorer) adopt(old *scorer) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
 	for _, w := range old.watches {
-		s.cursors[cursorKey(w.Watch)] = w.next
+		s.cursors[s.cursorKey(w.Watch)] = w.next
 	}
 	s.learned.Store(old.learned.Load())
 }
@@ -161,7 +166,7 @@ func (s *scorer) positions() map[string]time.Time {
 	out := make(map[string]time.Time, len(s.watches))
 	for _, w := range s.watches {
 		if !w.next.IsZero() {
-			out[cursorKey(w.Watch)] = w.next
+			out[s.cursorKey(w.Watch)] = w.next
 		}
 	}
 	return out
@@ -180,7 +185,7 @@ func (s *scorer) entry(w *watch, ls labels.Labels) *entry {
 	if e, ok := w.series[ls.String()]; ok {
 		return e
 	}
-	if w.gone {
+	if w.gone || !s.gate.Owns(w.Name, w.GroupBy, ls) || !s.gate.Admit(len(s.entries), ls) {
 		return nil
 	}
 	return s.enter(w, ls)

@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/topology"
 	"github.com/tidemark/tidemark/internal/access"
+	"github.com/tidemark/tidemark/internal/admit"
 	"github.com/tidemark/tidemark/internal/export"
 	"github.com/tidemark/tidemark/internal/notify"
 	"github.com/tidemark/tidemark/internal/promread"
@@ -38,6 +39,8 @@ type Config struct {
 	Watches rules.Watches `yaml:"watches,omitempty"`
 	// Export is how scores and bands are written.
 	Export export.Config `yaml:"export,omitempty"`
+	// Limits bound the series that are watched.
+	Limits admit.Config `yaml:"limits,omitempty"`
 	// Receiver bounds what is taken in over HTTP.
 	Receiver receiver.Config `yaml:"receiver,omitempty"`
 	// Correlate is how alerts become incidents.
@@ -57,6 +60,7 @@ func Default() Config {
 		Baseline:   baseline.DefaultConfig(),
 		Discover:   rules.DefaultDiscoverConfig(),
 		Export:     export.DefaultConfig(),
+		Limits:     admit.DefaultConfig(),
 		Receiver:   receiver.DefaultConfig(),
 		Correlate:  correlate.DefaultConfig(),
 		Topology:   topology.DefaultConfig(),
