@@ -201,10 +201,12 @@ func watched(now time.Time, many int) []web.SeriesDetail {
 // drawn is a series of a day with a daily season that jumps to high the given minutes ago.
 func drawn(now time.Time, watch, labels string, level, high float64, minutes int) web.SeriesDetail {
 	const step = 2 * time.Minute
-	d := web.SeriesDetail{
+	why := &web.SeriesWhy{
 		Expr: watch + labels, Season: "daily by working day and day off",
 		Explanation: fmt.Sprintf("The value left its band: expected %.3g at this hour.", level),
+		Evidence:    []web.DetectorSays{{Detector: "season_up", Kind: "contextual", Score: 9.1}, {Detector: "slow_up", Kind: "collective", Score: 1.2}},
 	}
+	d := web.SeriesDetail{}
 	for t := now.Add(-24 * time.Hour); !t.After(now); t = t.Add(step) {
 		day := math.Sin(2 * math.Pi * float64(t.Unix()%86400) / 86400)
 		expected := level * (1 + 0.3*day)
@@ -218,11 +220,16 @@ func drawn(now time.Time, watch, labels string, level, high float64, minutes int
 	for i := range 96 {
 		d.Profile = append(d.Profile, level*(1+0.3*math.Sin(2*math.Pi*float64(i)/96)))
 	}
-	d.Forecasts = []web.ForecastRow{{Horizon: "1h", Expected: level, Lower: level * 0.6, Upper: level * 1.5}, {Horizon: "1d", Expected: level, Lower: level * 0.5, Upper: level * 1.7}}
+	hour, day := level*1.5, level*1.7
+	why.Forecasts = []web.ForecastRow{{Horizon: "1h", Expected: &level, Lower: &level, Upper: &hour}, {Horizon: "24h", Expected: &level, Lower: &level, Upper: &day}}
+	left := 3.0 * 86400
+	why.Limit = &web.LimitRow{Limit: 10 * level, Seconds: &left}
+	why.BudgetRatio = &why.Evidence[1].Score
 	last := d.Points[len(d.Points)-1]
 	d.SeriesRow = web.SeriesRow{
 		Watch: watch, Labels: labels, Time: last.Time, Value: &last.Value, Expected: &last.Expected, Lower: &last.Lower, Upper: &last.Upper, Score: &last.Score, State: "ready",
 	}
+	d.SeriesWhy = why
 	if minutes > 0 {
 		d.Active, d.Kind, d.Detector = true, "shift", "cusum"
 	}

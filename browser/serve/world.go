@@ -176,7 +176,7 @@ func well(now time.Time) web.Status {
 // ill is a Tidemark in the middle of learning, with a broken watch and text that means harm.
 func ill(now time.Time) web.Status {
 	return web.Status{
-		Healthy: true, Since: now.Add(-76 * time.Hour), Version: "made-up", Series: 12_480, Progress: 0.83,
+		Healthy: true, Since: now.Add(-76 * time.Hour), Version: "made-up", Series: 12_480, LearnedSeries: 20, LearningLeft: "1m5s", Progress: 0.83,
 		Watches: []web.WatchStatus{
 			{Name: "http_errors", Expr: `sum by (service) (rate(http_requests_total{code=~"5.."}[5m]))`, Origin: "configuration", Series: 20, Learned: 1},
 			{Name: "disk_io_time", Expr: `rate(node_disk_io_time_seconds_total[5m])`, Origin: "preset node", Series: 412, Learned: 0.83},

@@ -110,12 +110,22 @@ func (e *entry) row() web.SeriesRow {
 // why is the explanation of the last sample with what each detector says of it.
 func (e *entry) why() *web.SeriesWhy {
 	x := e.series.Explain()
-	out := &web.SeriesWhy{Expr: e.query(), Explanation: x.Text, Season: x.Season, Evidence: []web.DetectorSays{}, Group: x.Group}
+	out := &web.SeriesWhy{Expr: e.query(), Explanation: x.Text, Season: x.Season, Evidence: []web.DetectorSays{}, Group: x.Group, BudgetRatio: web.Finite(e.series.BudgetRatio())}
 	for _, c := range x.Contributors {
 		out.Contributors = append(out.Contributors, web.Contributor{Labels: cmp.Or(c.Name, e.key), Share: c.Part})
 	}
 	for _, d := range e.series.Evidence() {
 		out.Evidence = append(out.Evidence, web.DetectorSays{Detector: d.Detector, Kind: string(d.Kind), Score: d.Score})
+	}
+	for _, h := range horizons {
+		f := e.series.Forecast(h.ahead)
+		out.Forecasts = append(out.Forecasts, web.ForecastRow{Horizon: h.name, Expected: web.Finite(f.Expected), Lower: web.Finite(f.Lower), Upper: web.Finite(f.Upper)})
+	}
+	if limit := e.watch.Limit; limit != nil {
+		out.Limit = &web.LimitRow{Limit: *limit}
+		if l, ok := e.series.TimeToLimit(*limit); ok {
+			out.Limit.Seconds, out.Limit.Lower, out.Limit.Upper = web.Finite(l.Seconds), web.Finite(l.Lower), web.Finite(l.Upper)
+		}
 	}
 	return out
 }
@@ -125,12 +135,9 @@ func (p *pages) SeriesDetail(watch, labels string) (web.SeriesDetail, bool) {
 	if !ok {
 		return web.SeriesDetail{}, false
 	}
-	d := web.SeriesDetail{SeriesRow: e.row(), Expr: e.query(), Explanation: e.series.Explain().Text, Points: e.recentPoints()}
-	for _, h := range horizons {
-		f := e.series.Forecast(h.ahead)
-		d.Forecasts = append(d.Forecasts, web.ForecastRow{Horizon: h.name, Expected: f.Expected, Lower: f.Lower, Upper: f.Upper})
-	}
-	d.Profile, d.Season = e.profile()
+	d := web.SeriesDetail{SeriesRow: e.row(), Points: e.recentPoints()}
+	d.SeriesWhy = e.why()
+	d.Profile, _ = e.profile()
 	return d, true
 }
 
@@ -151,6 +158,11 @@ func (p *pages) Status() web.Status {
 		Ready: p.s.scorer.learned.Load(), Since: a.since, Version: version.Version, Series: p.s.scorer.Len(),
 		Progress: p.s.scorer.progress(), Watches: p.s.scorer.status(), Config: p.s.cfg.String(), ConfigLoaded: a.loaded,
 	}
+	_, st.LearnedSeries = p.s.scorer.learnedParts()
+	if left, ok := p.s.learning.left(); ok && left > 0 {
+		st.LearningLeft = left.Round(time.Second).String()
+	}
+	st.BudgetRatio = web.Finite(p.s.learning.budgetRatio())
 	err := a.stages.Healthy()
 	st.Healthy = err == nil
 	if err != nil {

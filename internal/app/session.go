@@ -42,6 +42,7 @@ type session struct {
 	engine     *baseline.Engine
 	feed       *feed.Feed // Nil when remote write is not enabled.
 	scorer     *scorer
+	learning   *learning
 	exporter   *export.Exporter
 	graph      *topology.Graph
 	sources    []topology.Source
@@ -109,6 +110,7 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 	}
 	s.scorer.gate = admit.New(cfg.Limits, a.opts.Shard, a.logger.With("component", "limits"), s.registry, a.now)
 	s.scorer.live.enable(s.feed, s.prom.Live, func(w rules.Watch, ls labels.Labels) bool { return s.scorer.gate.Owns(w.Name, w.GroupBy, ls) })
+	s.learning = newLearning(s.registry, s.scorer)
 	s.exporter = export.New(cfg.Export, s.scorer)
 	s.handler, err = s.routes()
 	return s, err
@@ -181,6 +183,7 @@ func (s *session) loops() []func(context.Context) error {
 			return errors.Join(s.app.checkpoint(ctx, s), s.app.forgetOld(ctx, s))
 		}),
 		s.keepBaselines,
+		s.learning.Run,
 		s.remoteWrite,
 	}
 	if !s.app.opts.Shard.First() {

@@ -48,6 +48,9 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 			u.missing(w, r, "No series "+r.FormValue("labels")+" of the watch "+watch+" is watched.")
 			return
 		}
+		if d.SeriesWhy == nil {
+			d.SeriesWhy = &SeriesWhy{}
+		}
 		p.Detail = &seriesDetailView{
 			SeriesDetail: d, Link: seriesLink(d.Watch, d.Labels), Chart: BandChart(d.Watch+" with its learned band", d.Points),
 			Profile: profileChart(d.Profile),

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -64,6 +65,10 @@ type SeriesWhy struct {
 	// Group are the labels that the siblings of a peer or joint anomaly share.
 	Group        string        `json:"group,omitempty"`
 	Contributors []Contributor `json:"contributors,omitempty"`
+	// BudgetRatio is alarms observed over alarms that the false-alarm budget allows; nil in the first day.
+	BudgetRatio *float64      `json:"false_alarm_budget_ratio"`
+	Forecasts   []ForecastRow `json:"forecasts"`
+	Limit       *LimitRow     `json:"limit,omitempty"` // Nil when the watch declares none.
 }
 
 // Contributor is a series' share of a joint anomaly.
@@ -82,18 +87,51 @@ type DetectorSays struct {
 // SeriesDetail is one watched series with all that its page shows.
 type SeriesDetail struct {
 	SeriesRow
-	Expr        string
-	Explanation string
-	Season      string
-	Points      []Point
-	Profile     []float64 // Expected value over one day or week, evenly spaced; empty without season.
-	Forecasts   []ForecastRow
+	Points  []Point
+	Profile []float64 // Expected value over one day or week, evenly spaced; empty without season.
 }
 
-// ForecastRow is one forecast of a series.
+// ForecastRow is one forecast of a series; numbers that do not exist are nil.
 type ForecastRow struct {
-	Horizon                string
-	Expected, Lower, Upper float64
+	Horizon  string   `json:"horizon"`
+	Expected *float64 `json:"expected"`
+	Lower    *float64 `json:"lower"`
+	Upper    *float64 `json:"upper"`
+}
+
+// LimitRow is the limit that a watch declares and when the series will cross it: in so many seconds, at the
+// earliest and latest plausible. They are nil when that is not within the horizon.
+type LimitRow struct {
+	Limit   float64  `json:"limit"`
+	Seconds *float64 `json:"seconds"`
+	Lower   *float64 `json:"lower"`
+	Upper   *float64 `json:"upper"`
+}
+
+// Say puts the limit into words.
+func (l *LimitRow) Say() string {
+	if l.Seconds == nil {
+		return fmt.Sprintf("%s is not crossed within 30 days, as far as the trend tells", Number(l.Limit))
+	}
+	upper := "an unknown time"
+	if l.Upper != nil {
+		upper = about(*l.Upper)
+	}
+	if l.Lower == nil {
+		return fmt.Sprintf("%s is crossed in about %s", Number(l.Limit), about(*l.Seconds))
+	}
+	return fmt.Sprintf("%s is crossed in about %s (%s to %s)", Number(l.Limit), about(*l.Seconds), about(*l.Lower), upper)
+}
+
+// about is a time in its largest unit that leaves two digits.
+func about(seconds float64) string {
+	switch {
+	case seconds < 5400:
+		return fmt.Sprintf("%.0f min", seconds/60)
+	case seconds < 2*86400:
+		return fmt.Sprintf("%.0f h", seconds/3600)
+	}
+	return fmt.Sprintf("%.0f d", seconds/86400)
 }
 
 // Edge is one edge of the topology.
@@ -130,13 +168,19 @@ type Found struct {
 
 // Status is how Tidemark itself does.
 type Status struct {
-	Healthy      bool          `json:"healthy"`
-	Ready        bool          `json:"ready"`
-	Problem      string        `json:"problem,omitempty"`
-	Since        time.Time     `json:"since"`
-	Version      string        `json:"version"`
-	Series       int           `json:"series"`
-	Progress     float64       `json:"learned_ratio"`
+	Healthy  bool      `json:"healthy"`
+	Ready    bool      `json:"ready"`
+	Problem  string    `json:"problem,omitempty"`
+	Since    time.Time `json:"since"`
+	Version  string    `json:"version"`
+	Series   int       `json:"series"`
+	Progress float64   `json:"learned_ratio"`
+	// LearnedSeries are those of watches whose whole history is learned.
+	LearnedSeries int `json:"learned_series"`
+	// LearningLeft is the time that learning the rest will take; empty when nothing is left or nobody can say.
+	LearningLeft string `json:"learning_left,omitempty"`
+	// BudgetRatio is alarms observed over alarms that the false-alarm budget allows, over all series; nil in the first day.
+	BudgetRatio  *float64      `json:"false_alarm_budget_ratio"`
 	Watches      []WatchStatus `json:"watches"`
 	Stages       []StageStatus `json:"stages"`
 	Config       string        `json:"config"`

@@ -151,8 +151,14 @@ func TestEveryPageRendersAndHostileTextStaysText(t *testing.T) {
 	data := &fake{
 		incidents: []correlate.Incident{inc},
 		details: map[string]web.SeriesDetail{"disk" + key: {
-			SeriesRow: web.SeriesRow{Watch: "disk", Labels: key, State: "ready"}, Expr: hostile, Explanation: hostile, Points: points,
-			Profile: []float64{1, 2, 3}, Forecasts: []web.ForecastRow{{Horizon: "1h", Expected: 1, Lower: 0, Upper: 2}},
+			SeriesRow: web.SeriesRow{
+				Watch: "disk", Labels: key, State: "ready", Withheld: true,
+				SeriesWhy: &web.SeriesWhy{
+					Expr: hostile, Explanation: hostile, Season: hostile, Forecasts: []web.ForecastRow{{Horizon: "1h", Expected: &points[1].Value}},
+					Limit: &web.LimitRow{Limit: 90}, Contributors: []web.Contributor{{Labels: hostile, Share: 1}}, Evidence: []web.DetectorSays{{Detector: hostile}},
+				},
+			},
+			Points: points, Profile: []float64{1, 2, 3},
 		}},
 		edges: []web.Edge{{From: "web" + hostile, To: "db", Kind: "call", Source: hostile, Confidence: 1}, {From: "db", To: "web" + hostile, Kind: "call"}},
 	}
@@ -313,4 +319,16 @@ func TestWhatJSONCannotHoldIsAnErrorAndNoEmptySuccess(t *testing.T) {
 	rec := get(t, serve(t, &fake{incidents: []correlate.Incident{inc}}), "/api/v1/incidents/abc123")
 	require.Equal(t, http.StatusInternalServerError, rec.Code)
 	require.Contains(t, rec.Body.String(), `"status":"error"`)
+}
+
+func TestALimitIsToldInWords(t *testing.T) {
+	f := func(x float64) *float64 { return &x }
+	for want, l := range map[string]web.LimitRow{
+		"90 is not crossed within 30 days, as far as the trend tells": {Limit: 90},
+		"90 is crossed in about 3 d (2 d to 6 d)":                     {Limit: 90, Seconds: f(259200), Lower: f(180000), Upper: f(518400)},
+		"90 is crossed in about 30 min (20 min to an unknown time)":   {Limit: 90, Seconds: f(1800), Lower: f(1200)},
+		"90 is crossed in about 5 h":                                  {Limit: 90, Seconds: f(18000)},
+	} {
+		require.Equal(t, want, l.Say())
+	}
 }
