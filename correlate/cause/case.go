@@ -55,6 +55,10 @@ type Case struct {
 	Background Background
 	Changes    []Change
 
+	// LogsBy is how many standard deviations of its count a log pattern must be lost by to decide, and moved by to be
+	// told: where traffic is anybody's, thousands of patterns are compared. Zero: as recorded cases with counted
+	// requests need it.
+	LogsBy float64
 	// Counts of the incident's window and of reference windows, by Window.
 	Logs, LogsBaseline   []LogCount
 	Spans, SpansBaseline []SpanCount

@@ -14,6 +14,7 @@ const (
 	lostStrength = .6
 	lostPlaces   = 3
 	surplusShare = .1
+	toldBy       = 1.5
 )
 
 // patternCount is how often an entity wrote a pattern now, and how often it should have.
@@ -98,7 +99,7 @@ func logPattern(v *view) finding {
 	f.evidence = func(e int) []Evidence {
 		var out []Evidence
 		for _, p := range []patternCount{lost[e], more[e]} {
-			if abs(p.z) < 1.5 {
+			if abs(p.z) < max(toldBy, v.c.LogsBy) {
 				continue
 			}
 			ev := Evidence{
@@ -113,7 +114,15 @@ func logPattern(v *view) finding {
 		}
 		return out
 	}
-	list := order(f.score, func(e int) bool { return v.candidate[e] && f.score[e] >= lostStrength })
+	least := max(lostStrength, math.Log1p(v.c.LogsBy))
+	if v.c.LogsBy > 0 {
+		for e := range f.score { // A surplus alone is told, it decides nothing.
+			if math.Log1p(-lost[e].z) < least {
+				f.score[e] = min(f.score[e], least/2)
+			}
+		}
+	}
+	list := order(f.score, func(e int) bool { return v.candidate[e] && f.score[e] >= least })
 	if len(list) > 0 {
 		f.decided = list[:min(lostPlaces, len(list))]
 		f.strength, f.margin = 1+.7*f.score[list[0]], 1

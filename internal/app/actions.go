@@ -9,6 +9,7 @@ import (
 	"github.com/grafana/loki/pkg/push"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/config"
@@ -29,6 +30,7 @@ func (a *App) sinks() receiver.Sinks {
 			}
 		},
 		Lines: func(_ context.Context, ls labels.Labels, entries []push.Entry) { a.current().lines.add(ls, entries) },
+		Spans: func(_ context.Context, resources []*tracepb.ResourceSpans) { a.current().spans.add(resources) },
 		Reconcile: func(_ context.Context, reason string) {
 			s := a.current()
 			s.logger.Info("Asking Alertmanager for all alerts", "reason", reason)

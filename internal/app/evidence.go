@@ -38,6 +38,8 @@ type evidenceDeps struct {
 	now    func() time.Time
 	graph  *topology.Graph
 	scorer *scorer
+	lines  *lines // Nil: none are pushed.
+	spans  *spans
 	labels *correlate.Config
 }
 

@@ -49,6 +49,10 @@ func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.T
 	if e, ok := entityOf(labelsOf(q.Symptom), view, ev.deps.labels); ok {
 		c.Symptom = cause.Symptom{Entity: e}
 	}
+	if ev.deps.lines != nil {
+		ev.deps.lines.fill(&c, look, view, ev.deps.labels)
+		ev.deps.spans.fill(&c, look, view)
+	}
 	return c
 }
 
@@ -166,7 +170,7 @@ func runnable(in []cause.Evidence, c *cause.Case) []cause.Evidence {
 	for i := range in {
 		e := &in[i]
 		switch {
-		case e.Kind == "change": // Its query says at which time it is meant.
+		case e.Kind == "change", e.Kind == "log_pattern": // Their queries say at which time they are meant.
 		case e.Query == "" || e.From.IsZero() || e.Step <= 0:
 			e.Query = ""
 		default:

@@ -58,7 +58,7 @@ func newIncidents(s *session) (*incidents, error) {
 		return nil, fmt.Errorf("load time zone: %w", err)
 	}
 	i.history = correlate.NewHistory(zone, s.cfg.Correlate.ReplicaLabels)
-	i.evidence = newEvidence(evidenceDeps{now: s.app.now, graph: s.graph, scorer: s.scorer, labels: &s.cfg.Correlate}, func(incident string) {
+	i.evidence = newEvidence(evidenceDeps{now: s.app.now, graph: s.graph, scorer: s.scorer, lines: s.lines, spans: s.spans, labels: &s.cfg.Correlate}, func(incident string) {
 		i.engine.Heard(incident)
 		i.nudge()
 	})

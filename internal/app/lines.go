@@ -1,27 +1,40 @@
 package app
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/grafana/loki/pkg/push"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/correlate/cause"
 	"github.com/tidemark/tidemark/correlate/logs"
+	"github.com/tidemark/tidemark/correlate/topology"
 )
 
 // streamLabels are the labels of a pushed stream that the counts keep; others vary too much.
 var streamLabels = []string{"namespace", "service", "service_name", "app", "job", "level"}
 
+// lineLabels are the labels of tidemark_log_lines_total.
+var lineLabels = append([]string{"template"}, streamLabels...)
+
 // maxCounted bounds the series of tidemark_log_lines_total; what is above is counted as refused.
 const maxCounted = 5000
 
-// lines counts pushed log lines by template.
+// lines counts pushed log lines by template, minute by minute: for /metrics, and for the evidence of incidents.
 type lines struct {
+	now   func() time.Time
+	since time.Time
+
 	mu      sync.Mutex
 	miner   *logs.Miner
-	counts  map[lineKey]float64
+	texts   map[int]string // Of a template when it was first seen: the labels of a series stand.
+	counts  map[lineKey]*tally
 	refused float64
 }
 
@@ -31,13 +44,26 @@ type lineKey struct {
 	stream   [6]string
 }
 
-func newLines(reg prometheus.Registerer) *lines {
-	l := &lines{miner: logs.New(logs.Options{}), counts: map[lineKey]float64{}}
+// maxTexts bounds what is remembered of templates: twice of what the miner keeps.
+const maxTexts = 20_000
+
+func newLines(reg prometheus.Registerer, now func() time.Time) *lines {
+	l := &lines{now: now, since: now(), miner: logs.New(logs.Options{}), texts: map[int]string{}, counts: map[lineKey]*tally{}}
 	reg.MustRegister(l)
 	return l
 }
 
-// add counts the lines of a stream.
+// adopt takes over what another one counted.
+func (l *lines) adopt(old *lines) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.since, l.miner, l.texts, l.counts, l.refused = old.since, old.miner, old.texts, old.counts, old.refused
+	old.miner, old.texts, old.counts = logs.New(logs.Options{}), map[int]string{}, map[lineKey]*tally{}
+}
+
+// add counts the lines of a stream in the minute of now.
 func (l *lines) add(ls labels.Labels, entries []push.Entry) {
 	var key lineKey
 	for i, name := range streamLabels {
@@ -45,19 +71,99 @@ func (l *lines) add(ls labels.Labels, entries []push.Entry) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	minute := minuteOf(l.now())
 	for _, e := range entries {
-		_, template, _ := l.miner.Add(e.Line)
-		key.template = clipTemplate(template)
-		if _, known := l.counts[key]; !known && len(l.counts) >= maxCounted {
-			l.refused++
-			continue
+		id, template, _ := l.miner.Add(e.Line)
+		text, known := l.texts[id]
+		if !known {
+			if len(l.texts) >= maxTexts {
+				clear(l.texts)
+			}
+			text = clipTemplate(template)
+			l.texts[id] = text
 		}
-		l.counts[key]++
+		key.template = text
+		c := l.counts[key]
+		if c == nil {
+			if len(l.counts) >= maxCounted && !l.forget(minute) {
+				l.refused++
+				continue
+			}
+			c = &tally{}
+			l.counts[key] = c
+		}
+		c.add(minute, 1)
 	}
 }
 
+// forget drops what was not seen for as long as counts are kept; false: there is nothing such. The lock is held.
+func (l *lines) forget(minute int64) bool {
+	before := len(l.counts)
+	for k, c := range l.counts {
+		if minute-c.minute > keepMinutes {
+			delete(l.counts, k)
+		}
+	}
+	return len(l.counts) < before
+}
+
+// logsBy is the Case.LogsBy of what is pushed: with five thousand patterns, chance alone makes four.
+const logsBy = 6
+
+// patternOf is what a ranking counts by.
+type patternOf struct{ entity, text string }
+
+// fill gives a case what was counted in the incident's minutes and in windows before.
+func (l *lines) fill(c *cause.Case, look time.Time, view *topology.View, cfg *correlate.Config) {
+	now, before, ok := windowsOf(c.AlertTime, look, l.since)
+	if !ok {
+		return
+	}
+	c.LogsBy = logsBy
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rows := map[patternOf][]*tally{}
+	queries := map[patternOf][]string{}
+	for k, r := range l.counts {
+		entity, ok := entityOf(k.label, view, cfg)
+		if !ok || r.in(before[len(before)-1].from, now.to) == 0 {
+			continue
+		}
+		p := patternOf{entity, k.template}
+		rows[p] = append(rows[p], r)
+		queries[p] = append(queries[p], countedIn(selectorOf("tidemark_log_lines_total", lineLabels, append([]string{k.template}, k.stream[:]...)), now))
+	}
+	for p, rs := range rows {
+		slices.Sort(queries[p])
+		count := func(m minutes) cause.LogCount {
+			n := cause.LogCount{Window: m.start().UnixMilli(), Entity: p.entity, Pattern: p.text, Query: strings.Join(queries[p], " + ")}
+			for _, r := range rs {
+				n.Count += r.in(m.from, m.to)
+			}
+			return n
+		}
+		c.Logs = append(c.Logs, count(now))
+		for _, m := range before {
+			c.LogsBaseline = append(c.LogsBaseline, count(m))
+		}
+	}
+	byPattern := func(a, b cause.LogCount) int {
+		return cmp.Or(cmp.Compare(a.Window, b.Window), cmp.Compare(a.Entity, b.Entity), cmp.Compare(a.Pattern, b.Pattern))
+	}
+	slices.SortFunc(c.Logs, byPattern)
+	slices.SortFunc(c.LogsBaseline, byPattern)
+}
+
+// label is a label of the key's stream.
+func (k lineKey) label(name string) string {
+	if i := slices.Index(streamLabels, name); i >= 0 {
+		return k.stream[i]
+	}
+	return ""
+}
+
 var (
-	lineCount   = prometheus.NewDesc("tidemark_log_lines_total", "Pushed log lines by template.", append([]string{"template"}, streamLabels...), nil)
+	lineCount   = prometheus.NewDesc("tidemark_log_lines_total", "Pushed log lines by template, as of the last whole minute and with its time.", append([]string{"template"}, streamLabels...), nil)
 	lineRefused = prometheus.NewDesc("tidemark_log_lines_uncounted_total", "Pushed log lines of templates above the bound of counted ones.", nil, nil)
 	lineKinds   = prometheus.NewDesc("tidemark_log_templates", "Log templates known.", nil, nil)
 )
@@ -73,8 +179,8 @@ func (l *lines) Describe(ch chan<- *prometheus.Desc) {
 func (l *lines) Collect(ch chan<- prometheus.Metric) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for key, n := range l.counts {
-		ch <- prometheus.MustNewConstMetric(lineCount, prometheus.CounterValue, n, slices.Concat([]string{key.template}, key.stream[:])...)
+	for key, t := range l.counts {
+		t.export(ch, l.now(), lineCount, append([]string{key.template}, key.stream[:]...)...)
 	}
 	ch <- prometheus.MustNewConstMetric(lineRefused, prometheus.CounterValue, l.refused)
 	ch <- prometheus.MustNewConstMetric(lineKinds, prometheus.GaugeValue, float64(l.miner.Len()))

@@ -49,6 +49,7 @@ type session struct {
 	holds      atomic.Pointer[rules.Durations]
 	changes    *changeWatch
 	lines      *lines
+	spans      *spans
 	incidents  *incidents
 	notifier   *notify.Notifier
 	reconciler *notify.Reconciler
@@ -83,7 +84,7 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 	s.graph = topology.NewGraph(cfg.Topology.Options())
 	s.sources = cfg.Topology.Sources()
 	s.registry.MustRegister(topology.NewCollector(s.graph, a.now))
-	s.lines = newLines(s.registry)
+	s.lines, s.spans = newLines(s.registry, a.now), newSpans(s.registry, a.now)
 	s.scorer = newScorer(a.logger, s.registry, s.prom, s.engine, time.Duration(cfg.Baseline.History), s.discover, a.now, a.stages,
 		func(now time.Time, e *entry) { s.incidents.anomaly(now, e) })
 	if s.incidents, err = newIncidents(s); err != nil {
@@ -135,6 +136,8 @@ func (s *session) restore(old *session) error {
 		}
 	}
 	if old != nil {
+		s.lines.adopt(old.lines)
+		s.spans.adopt(old.spans)
 		s.notifier.Restore(old.notifier.State())
 		data, err := old.incidents.engine.Snapshot()
 		if err != nil {

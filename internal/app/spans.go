@@ -1,0 +1,345 @@
+package app
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/tidemark/tidemark/correlate/cause"
+	"github.com/tidemark/tidemark/correlate/topology"
+)
+
+// spanLabels are the labels of the metrics of spans: who called (empty: from outside, or not known), who answered or,
+// for the client's side, asked, and what.
+var spanLabels = []string{"caller", "service", "operation", "side"}
+
+// Sides of a call.
+const (
+	serverSide = "server"
+	clientSide = "client"
+)
+
+const (
+	// maxSpanRows bounds the series of each metric of spans; operations above it are counted as "other".
+	maxSpanRows    = 2000
+	otherOperation = "other"
+	// maxOwners is for how many spans it is known whose they are: a server's span knows its caller by the
+	// identifier of the caller's span.
+	maxOwners = 1 << 17
+	// maxWaiting bounds the server spans whose caller's span has not come yet; the oldest are counted without one.
+	maxWaiting = 1 << 15
+)
+
+// spans counts pushed spans and their time by call, minute by minute.
+type spans struct {
+	now   func() time.Time
+	since time.Time
+
+	mu      sync.Mutex
+	rows    map[spanKey]*spanCounted
+	owners  map[uint64]string
+	order   []uint64 // Of owners, a ring.
+	next    int
+	waiting map[uint64][]served // By the caller's span.
+	queue   []uint64            // Of waiting, oldest first.
+}
+
+type spanKey struct{ caller, service, operation, side string }
+
+type spanCounted struct{ n, seconds, errors tally }
+
+// served is a server's span.
+type served struct {
+	key     spanKey
+	seconds float64
+	failed  bool
+}
+
+func newSpans(reg prometheus.Registerer, now func() time.Time) *spans {
+	s := &spans{now: now, since: now()}
+	s.clear()
+	reg.MustRegister(s)
+	return s
+}
+
+func (s *spans) clear() {
+	s.rows, s.owners, s.waiting = map[spanKey]*spanCounted{}, map[uint64]string{}, map[uint64][]served{}
+	s.order, s.next, s.queue = nil, 0, nil
+}
+
+// adopt takes over what another one counted.
+func (s *spans) adopt(old *spans) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.since, s.rows, s.owners, s.order, s.next, s.waiting, s.queue = old.since, old.rows, old.owners, old.order, old.next, old.waiting, old.queue
+	old.clear()
+}
+
+// add counts spans in the minute of now. What happens inside a service is not counted, only calls.
+func (s *spans) add(resources []*tracepb.ResourceSpans) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	minute := minuteOf(s.now())
+	for _, rs := range resources {
+		service := attribute(rs.GetResource().GetAttributes(), "service.name")
+		if service == "" {
+			continue
+		}
+		for _, ss := range rs.GetScopeSpans() {
+			for _, sp := range ss.GetSpans() {
+				s.one(minute, service, sp)
+			}
+		}
+	}
+}
+
+func attribute(attrs []*commonpb.KeyValue, name string) string {
+	for _, a := range attrs {
+		if a.GetKey() == name {
+			return a.GetValue().GetStringValue()
+		}
+	}
+	return ""
+}
+
+// one counts a span; the lock is held.
+func (s *spans) one(minute int64, service string, sp *tracepb.Span) {
+	id := spanID(sp.GetTraceId(), sp.GetSpanId())
+	s.own(id, service)
+	for _, w := range s.waiting[id] {
+		w.key.caller = service
+		s.count(minute, w)
+	}
+	delete(s.waiting, id)
+	x := served{
+		key:     spanKey{service: service, operation: sp.GetName(), side: serverSide},
+		failed:  sp.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR,
+	}
+	if from, to := sp.GetStartTimeUnixNano(), sp.GetEndTimeUnixNano(); to > from {
+		x.seconds = float64(to-from) / 1e9
+	}
+	switch sp.GetKind() {
+	case tracepb.Span_SPAN_KIND_CLIENT, tracepb.Span_SPAN_KIND_PRODUCER:
+		x.key.caller, x.key.side = service, clientSide
+	case tracepb.Span_SPAN_KIND_SERVER, tracepb.Span_SPAN_KIND_CONSUMER:
+		if len(sp.GetParentSpanId()) == 0 {
+			break
+		}
+		parent := spanID(sp.GetTraceId(), sp.GetParentSpanId())
+		caller, known := s.owners[parent]
+		if !known {
+			s.wait(minute, parent, x)
+			return
+		}
+		x.key.caller = caller
+	default:
+		return
+	}
+	s.count(minute, x)
+}
+
+// spanID tells spans of different traces apart: their identifiers may be short of random bits.
+func spanID(trace, span []byte) uint64 {
+	id := binary.BigEndian.Uint64(span)
+	if len(trace) == 16 {
+		id ^= binary.BigEndian.Uint64(trace) * 0x9e3779b97f4a7c15
+	}
+	return id
+}
+
+// own remembers whose a span is.
+func (s *spans) own(id uint64, service string) {
+	if len(s.order) < maxOwners {
+		s.order = append(s.order, id)
+	} else {
+		delete(s.owners, s.order[s.next])
+		s.order[s.next] = id
+		s.next = (s.next + 1) % maxOwners
+	}
+	s.owners[id] = service
+}
+
+// wait keeps a server's span until its caller's comes.
+func (s *spans) wait(minute int64, parent uint64, x served) {
+	s.waiting[parent] = append(s.waiting[parent], x)
+	s.queue = append(s.queue, parent)
+	for len(s.queue) > maxWaiting {
+		for _, w := range s.waiting[s.queue[0]] {
+			s.count(minute, w)
+		}
+		delete(s.waiting, s.queue[0])
+		s.queue = s.queue[1:]
+	}
+}
+
+func (s *spans) count(minute int64, x served) {
+	r := s.rows[x.key]
+	if r == nil && len(s.rows) >= maxSpanRows && !s.forget(minute) {
+		x.key.operation = otherOperation
+		if r = s.rows[x.key]; r == nil && len(s.rows) >= 2*maxSpanRows {
+			return // So many services are no services.
+		}
+	}
+	if r == nil {
+		r = &spanCounted{}
+		s.rows[x.key] = r
+	}
+	r.n.add(minute, 1)
+	r.seconds.add(minute, x.seconds)
+	failed := 0.0
+	if x.failed {
+		failed = 1
+	}
+	r.errors.add(minute, failed)
+}
+
+func (s *spans) forget(minute int64) bool {
+	before := len(s.rows)
+	for k, r := range s.rows {
+		if minute-r.n.minute > keepMinutes {
+			delete(s.rows, k)
+		}
+	}
+	return len(s.rows) < before
+}
+
+// fill gives a case the calls of the incident's minutes and of windows before, and the mean duration, the rate and the
+// failures of each service's answers as series.
+func (s *spans) fill(c *cause.Case, look time.Time, view *topology.View) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := map[string]string{}
+	name := func(service string) string {
+		if n, ok := known[service]; ok || service == "" {
+			return n
+		}
+		n := service
+		if v, ok := view.Find(service, "", "", topology.WorkloadKinds...); ok {
+			n = view.Entities[v].Name
+		}
+		known[service] = n
+		return n
+	}
+	keys := make([]spanKey, 0, len(s.rows))
+	for k := range s.rows {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b spanKey) int {
+		return cmp.Or(cmp.Compare(a.service, b.service), cmp.Compare(a.caller, b.caller), cmp.Compare(a.operation, b.operation), cmp.Compare(a.side, b.side))
+	})
+	if now, before, ok := windowsOf(c.AlertTime, look, s.since); ok {
+		for _, k := range keys {
+			c.Spans = s.counts(c.Spans, k, now, name)
+			for _, m := range before {
+				c.SpansBaseline = s.counts(c.SpansBaseline, k, m, name)
+			}
+		}
+	}
+	s.series(c, keys, look, name)
+}
+
+// counts appends the minutes of a window in which there were spans.
+func (s *spans) counts(out []cause.SpanCount, k spanKey, in minutes, name func(string) string) []cause.SpanCount {
+	r := s.rows[k]
+	for m := in.from; m <= in.to; m++ {
+		n := r.n.in(m, m)
+		if n == 0 {
+			continue
+		}
+		out = append(out, cause.SpanCount{
+			Window: in.start().UnixMilli(), Time: m * 60_000, Caller: name(k.caller), Entity: name(k.service), Operation: k.operation,
+			Client: k.side == clientSide, Count: n, MeanMs: 1000 * r.seconds.in(m, m) / n,
+		})
+	}
+	return out
+}
+
+// spanSeries are what a service's answers give as series: each the quotient of two metrics over the last minute.
+var spanSeries = []struct {
+	metric, over, under string
+	of                  func(r *spanCounted) *tally
+}{
+	{"span duration seconds mean", "tidemark_span_seconds_total", "tidemark_spans_total", func(r *spanCounted) *tally { return &r.seconds }},
+	{"span errors ratio", "tidemark_span_errors_total", "tidemark_spans_total", func(r *spanCounted) *tally { return &r.errors }},
+	{"span requests", "tidemark_spans_total", "", func(r *spanCounted) *tally { return &r.n }},
+}
+
+func (s *spans) series(c *cause.Case, keys []spanKey, look time.Time, name func(string) string) {
+	last := minuteOf(look) - 1
+	oldest := max(minuteOf(s.since)+2, last-keepMinutes+2)
+	for i := 0; i < len(keys); {
+		j := i
+		for j < len(keys) && keys[j].service == keys[i].service {
+			j++
+		}
+		mine := slices.DeleteFunc(slices.Clone(keys[i:j]), func(k spanKey) bool { return k.side != serverSide })
+		service := keys[i].service
+		i = j
+		if len(mine) == 0 {
+			continue
+		}
+		for _, row := range spanSeries {
+			x := cause.Series{Entity: name(service), Metric: row.metric, Query: ofLastMinute(row.over, service)}
+			if row.under != "" {
+				x.Query += " / " + ofLastMinute(row.under, service)
+			}
+			for m := oldest; m <= last; m++ {
+				var over, under float64
+				for _, k := range mine {
+					over, under = over+row.of(s.rows[k]).in(m, m), under+s.rows[k].n.in(m, m)
+				}
+				if row.under != "" {
+					over /= under
+				}
+				if math.IsInf(over, 0) {
+					over = math.NaN()
+				}
+				x.T, x.V = append(x.T, endOf(m).UnixMilli()), append(x.V, over)
+			}
+			if len(x.T) > 1 {
+				c.Series = append(c.Series, x)
+			}
+		}
+	}
+}
+
+// ofLastMinute is PromQL for what a metric of spans grew by in the minute before, at the end of a minute.
+func ofLastMinute(metric, service string) string {
+	sel := fmt.Sprintf("%s{service=%q,side=%q}", metric, service, serverSide)
+	return fmt.Sprintf("(sum(%s) - sum(%s offset 1m))", sel, sel)
+}
+
+var (
+	spanCount   = prometheus.NewDesc("tidemark_spans_total", "Pushed spans of calls, as of the last whole minute and with its time.", spanLabels, nil)
+	spanSeconds = prometheus.NewDesc("tidemark_span_seconds_total", "Duration of pushed spans of calls, as of the last whole minute and with its time.", spanLabels, nil)
+	spanErrors  = prometheus.NewDesc("tidemark_span_errors_total", "Pushed spans of calls that failed, as of the last whole minute and with its time.", spanLabels, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (s *spans) Describe(ch chan<- *prometheus.Desc) {
+	ch <- spanCount
+	ch <- spanSeconds
+	ch <- spanErrors
+}
+
+// Collect implements prometheus.Collector.
+func (s *spans) Collect(ch chan<- prometheus.Metric) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, r := range s.rows {
+		labels := []string{k.caller, k.service, k.operation, k.side}
+		r.n.export(ch, s.now(), spanCount, labels...)
+		r.seconds.export(ch, s.now(), spanSeconds, labels...)
+		r.errors.export(ch, s.now(), spanErrors, labels...)
+	}
+}

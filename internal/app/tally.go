@@ -1,0 +1,109 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// keepMinutes is for how long a tally knows its count at the end of each minute.
+const keepMinutes = 90
+
+// tally is a count that knows what it was at the end of each of the last minutes. It is exported as of the last
+// whole minute, with that minute's time, so that Prometheus has the very numbers that evidence is made of.
+type tally struct {
+	first, minute int64 // Minutes since the epoch: of the first and of the latest event.
+	total         float64
+	ends          [keepMinutes]float64 // By minute: the total at its end, of minutes before the latest.
+}
+
+func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
+
+// endOf is when a minute ends.
+func endOf(minute int64) time.Time { return time.Unix((minute+1)*60, 0).UTC() }
+
+func (t *tally) add(minute int64, n float64) {
+	if t.first == 0 {
+		t.first, t.minute = minute, minute
+	}
+	if minute > t.minute {
+		for m := max(t.minute, minute-keepMinutes); m < minute; m++ {
+			t.ends[m%keepMinutes] = t.total
+		}
+		t.minute = minute
+	}
+	t.total += n
+}
+
+// at is the total at the end of a whole minute; before those that are kept, the oldest of them.
+func (t *tally) at(minute int64) float64 {
+	switch {
+	case t.first == 0 || minute < t.first:
+		return 0
+	case minute >= t.minute:
+		return t.total
+	}
+	return t.ends[max(minute, t.minute-keepMinutes)%keepMinutes]
+}
+
+// in is the count of whole minutes, both included.
+func (t *tally) in(from, to int64) float64 { return t.at(to) - t.at(from-1) }
+
+// export sends the tally as of the last whole minute.
+func (t *tally) export(ch chan<- prometheus.Metric, now time.Time, desc *prometheus.Desc, labels ...string) {
+	last := minuteOf(now) - 1
+	if t.first == 0 || t.first > last {
+		return
+	}
+	ch <- prometheus.NewMetricWithTimestamp(endOf(last), prometheus.MustNewConstMetric(desc, prometheus.CounterValue, t.at(last), labels...))
+}
+
+// minutes is a stretch of whole minutes, both included.
+type minutes struct{ from, to int64 }
+
+func (m minutes) start() time.Time { return endOf(m.from - 1) }
+
+const (
+	// beforeAlert is how long before its first alert an incident's window of lines and spans begins.
+	beforeAlert = 2 * time.Minute
+	// calmBefore is left out between the windows compared with and the first alert.
+	calmBefore  = 5 * time.Minute
+	maxMinutes  = 10 // of a window
+	leastWindow = 3  // windows to compare with, of up to
+	mostWindows = 12
+)
+
+// windowsOf are the whole minutes of an incident up to a moment, and windows of the same length before it since a
+// process has counted; ok is false when there are too few.
+func windowsOf(firstAlert, look, since time.Time) (now minutes, before []minutes, ok bool) {
+	now.from = minuteOf(firstAlert.Add(-beforeAlert))
+	now.to = min(minuteOf(look)-1, now.from+maxMinutes-1)
+	n := now.to - now.from + 1
+	if n < 1 {
+		return now, nil, false
+	}
+	oldest := max(minuteOf(since)+1, now.to-keepMinutes+2)
+	for to := minuteOf(firstAlert.Add(-calmBefore)) - 1; to-n+1 >= oldest && len(before) < mostWindows; to -= n {
+		before = append(before, minutes{to - n + 1, to})
+	}
+	return now, before, len(before) >= leastWindow
+}
+
+// countedIn is PromQL for the count of whole minutes of one exported tally.
+func countedIn(selector string, m minutes) string {
+	return fmt.Sprintf("max(%s @ %d) - (max(%s @ %d) or vector(0))", selector, endOf(m.to).Unix(), selector, endOf(m.from-1).Unix())
+}
+
+// selectorOf is a metric with these labels. An empty job is left open: Prometheus fills it in.
+func selectorOf(metric string, names, values []string) string {
+	var out []string
+	for i, name := range names {
+		if name == "job" && values[i] == "" {
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s=%q", name, values[i]))
+	}
+	return metric + "{" + strings.Join(out, ",") + "}"
+}
