@@ -92,7 +92,10 @@ func (x *explainer) explain(items []*item, view *topology.View) *stretch {
 	s.prob = &problem{dens: x.dens, cells: cellsOf(items)}
 	s.prob.dampen(s.world)
 	s.prob.roots = rootsOf(s.world, s.prob, items)
-	chosen, to := s.prob.refine(s.prob.addHubs(s.world, s.prob.dropVictims(s.world, s.prob.solve())))
+	c := s.prob.contest(s.world, s.prob.solve())
+	c.dropVictims()
+	c.addHubs()
+	chosen, to := s.prob.refine(c.chosen)
 	s.groups = s.prob.groupsOf(items, chosen, to)
 	var near []Change
 	if x.changes != nil && len(items) > 0 {

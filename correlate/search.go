@@ -63,7 +63,12 @@ type problem struct {
 	cells []cell
 	roots []root
 	dens  *densities
+	work  int // gains that were computed
 }
+
+// maxWork bounds the exchange, in gains computed (some 40 million a second): beyond it causes are still added
+// greedily. Counted, not timed, so that the answer is the same everywhere.
+const maxWork = 80_000_000
 
 // gain of a cell under a root that starts at start; not positive when it explains nothing.
 func (p *problem) gain(x reach, start float64) float64 {
@@ -78,6 +83,7 @@ func (p *problem) gain(x reach, start float64) float64 {
 // marginal is what hypothesis (r, start) adds to the gains already had.
 func (p *problem) marginal(r *root, start float64, have []float64) float64 {
 	total := -r.cost
+	p.work += len(r.cells)
 	for _, x := range r.cells {
 		if g := p.gain(x, start) - have[x.cell]; g > 0 {
 			total += g
@@ -189,6 +195,9 @@ func (p *problem) bestLazy(cand []hypothesis, bound, have []float64) (hypothesis
 func (p *problem) exchange(chosen []hypothesis, added hypothesis, cand []hypothesis, have []float64) ([]hypothesis, bool) {
 	any := false
 	for range 3 {
+		if p.work > maxWork {
+			break
+		}
 		changed := false
 		looked := 0
 		for i := 0; i < len(chosen) && looked < maxExchange; i++ {
