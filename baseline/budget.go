@@ -53,15 +53,17 @@ func (e *Engine) BudgetRatio() float64 {
 	return sum / n
 }
 
-// debt is how much more a series must show that has spent its budget of alarms: 1 as long as the
-// alarms of about the last 60 days are within twice the budget, and growing with the logarithm of
-// the excess.
+// debt is how much more a series must show that has spent its budget of alarms over about the last 60
+// days: 1 within the budget, growing with the logarithm of the excess. One alarm more on either side
+// keeps a young series from being judged by its first.
 func (s *Series) debt(t int64) float64 {
-	p := &s.rates.Params
-	if p.Debt == 0 || s.rate.Sum <= 2 { // Two are always allowed.
+	if s.rate.Sum <= 0 {
 		return 1
 	}
 	seen := rateDays * (1 - math.Exp(-float64(t-s.rate.Start)/(rateDays*dayMs)))
-	allowed := 2*s.engine.cfg.Budget.perDay()*seen + 2
-	return 1 + p.Debt*math.Log(max(1, s.rate.value(t)/allowed))
+	excess := (s.rate.value(t) + 1) / (s.engine.cfg.Budget.perDay()*seen + 1)
+	if excess <= 1 {
+		return 1
+	}
+	return 1 + s.rates.Debt*math.Log(excess)
 }

@@ -31,7 +31,7 @@ func TestSentencesOfRealRunsAreTrue(t *testing.T) {
 		"the afternoon in the morning": {func(i int) float64 { return wave(i + 144*b2i(i > n+60)) }, "season_down",
 			`^[0-9.]+, ([0-9.]+)x its usual Tuesday 05:15 of ([0-9.]+), for 10 min, expected`, []float64{0.34, 149}},
 		"a shift by two deviations": {func(i int) float64 { return wave(i) + after(i, 12) }, "slow_up",
-			`; over the last hours on average at least ([0-9.]+) above what is usual for the time of day, for`, nil},
+			`; over the last hours on average (?:at least|about) ([0-9.]+) above what is usual for the time of day, for`, nil},
 		"a small shift down": {func(i int) float64 { return wave(i) - after(i, 7) }, "cusum_short_down",
 			`; over about the last 2 h on average at least ([0-9.]+) below what is usual for the time of day, time and again`, nil},
 		"a leak": {func(i int) float64 { return 40 + 0.5*noise(i) + 0.002*float64(i) + after(i, 0.05*float64(i-n)) }, "cusum_long_up",

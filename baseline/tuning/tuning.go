@@ -100,7 +100,7 @@ const (
 // Default is the shipped set.
 func Default() Params {
 	return Params{
-		SeasonForget: 0.3, WeekForget: 0.95, Norm: 6.5, Debt: 0.05, SlotMinutes: 20, Days: 28, LevelHours: 8.1, ErrHours: 72, SwitchRatio: 0.97, Phase: 0.65, ClipScales: 4,
+		SeasonForget: 0.3, WeekForget: 0.95, Norm: 6.5, Debt: 0.05, SlotMinutes: 20, Days: 28, LevelHours: 8.1, ErrHours: 72, SwitchRatio: 0.97, Phase: 0.3, ClipScales: 4,
 		ScaleHours: 72, SlotWeight: 0.14, VolHours: 4.35, VolMin: 0.18, VolMax: 4.45,
 		LevelFloor: 0.001, StepFloor: 0.3, PeakShare: 0.49, PeakQuantile: 0.6, ClassHours: 3, ClassRatio: 0.5,
 		LocalSteps: 3, LocalHours: 3.87, LocalVolHours: 1, LocalVolMin: 0.6, LocalVolMax: 3,
