@@ -139,7 +139,7 @@ func (e *entry) fill(out *export.Series) {
 	e.mu.Unlock()
 	nan := math.NaN()
 	*out = export.Series{
-		Block: e.block, Labels: e.labels, Watch: e.watch.Name, Time: sc.Time,
+		Owner: e, Block: e.block, Labels: e.labels, Watch: e.watch.Name, Time: sc.Time,
 		Observed: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper,
 		Score: sc.Raw, Alarm: sc.Alarm, BudgetRatio: e.series.BudgetRatio(),
 		Active: out.Active[:0], Forecasts: out.Forecasts[:0], Limits: out.Limits[:0],
@@ -151,6 +151,10 @@ func (e *entry) fill(out *export.Series) {
 		out.Active = append(out.Active, export.Active{Kind: cmp.Or(string(sc.Kind), kind, string(baseline.Collective)), Detector: cmp.Or(sc.Detector, detector)})
 	}
 	out.Interesting = sc.Active || seen-lastActive < recently.Milliseconds() && lastActive > 0
+}
+
+// fillAhead adds what is to come.
+func (e *entry) fillAhead(out *export.Series) {
 	for _, h := range horizons {
 		f := e.series.Forecast(h.ahead)
 		out.Forecasts = append(out.Forecasts, export.Forecast{Horizon: h.name, Expected: f.Expected, Lower: f.Lower, Upper: f.Upper})

@@ -113,6 +113,7 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 	s.scorer.live.enable(s.feed, s.prom.Live, func(w rules.Watch, ls labels.Labels) bool { return s.scorer.gate.Owns(w.Name, w.GroupBy, ls) })
 	s.learning = newLearning(s.registry, s.scorer)
 	s.exporter = export.New(cfg.Export, s.scorer)
+	s.registry.MustRegister(s.exporter)
 	s.handler, err = s.routes()
 	return s, err
 }

@@ -305,3 +305,6 @@ func (s *scorer) Each(fn func(*export.Series)) {
 		fn(&out)
 	}
 }
+
+// Fill implements export.Filler.
+func (*scorer) Fill(out *export.Series) { out.Owner.(*entry).fillAhead(out) }

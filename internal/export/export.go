@@ -3,9 +3,12 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
@@ -43,12 +46,20 @@ type Config struct {
 	// Mode says which series stand on /metrics: full is all, sparse those that are or were anomalous in
 	// the last six hours or are pinned, auto is full up to 2 000 series and sparse above.
 	Mode Mode `yaml:"mode,omitempty"`
+	// Pinned are selectors such as {service="checkout"} over the exported labels, watch included: series that match
+	// are written in every mode.
+	Pinned []string `yaml:"pinned,omitempty"`
+	// MaxSeries bounds the watched series that are written, some twenty gauges each; anomalous and pinned ones come
+	// first, what is left out is counted.
+	MaxSeries int `yaml:"max_series,omitempty"`
 	// RemoteWrite sends the samples of every series to a remote-write endpoint as well; not sent when absent.
 	RemoteWrite *RemoteWriteConfig `yaml:"remote_write,omitempty"`
 }
 
 // DefaultConfig is the configuration of an empty section.
-func DefaultConfig() Config { return Config{Names: NamesTidemark, Mode: ModeAuto} }
+func DefaultConfig() Config {
+	return Config{Names: NamesTidemark, Mode: ModeAuto, MaxSeries: 100_000}
+}
 
 // UnmarshalYAML implements yaml.Unmarshaler; what the section leaves out keeps its default.
 func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
@@ -66,6 +77,14 @@ func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
 	case ModeAuto, ModeFull, ModeSparse:
 	default:
 		return fmt.Errorf("export.mode is %q: want %q, %q or %q", c.Mode, ModeAuto, ModeFull, ModeSparse)
+	}
+	if c.MaxSeries < 1 {
+		return errors.New("export.max_series must be above zero: leave it out for the default")
+	}
+	for _, p := range c.Pinned {
+		if _, err := parseSelector(p); err != nil {
+			return fmt.Errorf("export.pinned: %w", err)
+		}
 	}
 	return nil
 }
@@ -103,8 +122,10 @@ type Series struct {
 	Active    []Active
 	Forecasts []Forecast
 	Limits    []Limit
-	// Interesting marks a series that sparse mode writes: anomalous, recently so, or pinned.
+	// Interesting marks a series that sparse mode writes: anomalous, or recently so.
 	Interesting bool
+	// Owner is the source's own; see Filler.
+	Owner any
 }
 
 // Source hands out every watched series; the pointer is valid during the call of fn only.
@@ -115,119 +136,88 @@ type Source interface {
 	Len() int
 }
 
-// extra is a label that a family adds to the series' own.
-type extra struct{ name, value string }
-
-// family is one metric family and how to read its values off a series.
-type family struct {
-	name, help string
-	emit       func(s *Series, add func(v float64, e ...extra))
+// Filler is a Source that adds forecasts and limits only to the series that are written: they cost more than all
+// else of a series.
+type Filler interface {
+	Fill(s *Series)
 }
 
-func gauge(name, help string, value func(*Series) float64) family {
-	return family{name, help, func(s *Series, add func(float64, ...extra)) { add(value(s)) }}
-}
-
-func forecast(name, help string, value func(Forecast) float64) family {
-	return family{name, help, func(s *Series, add func(float64, ...extra)) {
-		for _, f := range s.Forecasts {
-			add(value(f), extra{"horizon", f.Horizon})
-		}
-	}}
-}
-
-func limit(name, help string, value func(Limit) float64) family {
-	return family{name, help, func(s *Series, add func(float64, ...extra)) {
-		for _, l := range s.Limits {
-			add(value(l), extra{"limit", l.Name})
-		}
-	}}
-}
-
-// families are the metrics of a watched series, in the order of the page.
-var families = []family{
-	gauge("tidemark_observed", "Last value of the watched series.", func(s *Series) float64 { return s.Observed }),
-	gauge("tidemark_expected", "Value that the learned baseline expected of the last sample.", func(s *Series) float64 { return s.Expected }),
-	gauge("tidemark_lower", "Lower edge of the learned band.", func(s *Series) float64 { return s.Lower }),
-	gauge("tidemark_upper", "Upper edge of the learned band.", func(s *Series) float64 { return s.Upper }),
-	gauge("tidemark_anomaly_score", "How far the series is from normal: 1 is the edge of what the false-alarm budget allows, 2 twice as far.", func(s *Series) float64 { return s.Score }),
-	gauge("tidemark_anomaly_alarm_score", "The anomaly score with one alarm per episode: falls back under 1 after the alarm unless the evidence grows.", func(s *Series) float64 { return s.Alarm }),
-	{"tidemark_anomaly_active", "1 while an anomaly of this kind lasts.", func(s *Series, add func(float64, ...extra)) {
-		for _, a := range s.Active {
-			add(1, extra{"kind", a.Kind}, extra{"detector", a.Detector})
-		}
-	}},
-	gauge("tidemark_false_alarm_budget_ratio", "Observed rate of alarms over the rate that the budget allows.", func(s *Series) float64 { return s.BudgetRatio }),
-	forecast("tidemark_forecast", "Expected value one horizon ahead of now.", func(f Forecast) float64 { return f.Expected }),
-	forecast("tidemark_forecast_lower", "Lower edge of the forecast's 90 % interval.", func(f Forecast) float64 { return f.Lower }),
-	forecast("tidemark_forecast_upper", "Upper edge of the forecast's 90 % interval.", func(f Forecast) float64 { return f.Upper }),
-	limit("tidemark_limit_seconds", "Seconds until the forecast crosses the declared limit; absent when it does not within the horizon.", func(l Limit) float64 { return l.Seconds }),
-	limit("tidemark_limit_seconds_lower", "Earliest plausible crossing of the declared limit, in seconds.", func(l Limit) float64 { return l.Lower }),
-	limit("tidemark_limit_seconds_upper", "Latest plausible crossing of the declared limit, in seconds.", func(l Limit) float64 { return l.Upper }),
-}
-
-// vmanomaly are the same values under the names that vmanomaly writes; the watch's name stands in
-// the label `for`.
-var vmanomaly = []family{
-	forName("anomaly_score", "Anomaly score, vmanomaly's name.", func(s *Series) float64 { return s.Score }),
-	forName("y", "Observed value, vmanomaly's name.", func(s *Series) float64 { return s.Observed }),
-	forName("yhat", "Expected value, vmanomaly's name.", func(s *Series) float64 { return s.Expected }),
-	forName("yhat_lower", "Lower edge of the band, vmanomaly's name.", func(s *Series) float64 { return s.Lower }),
-	forName("yhat_upper", "Upper edge of the band, vmanomaly's name.", func(s *Series) float64 { return s.Upper }),
-}
-
-func forName(name, help string, value func(*Series) float64) family {
-	return family{name, help, func(s *Series, add func(float64, ...extra)) { add(value(s), extra{"for", s.Watch}) }}
-}
-
-// Exporter writes the series of a source.
+// Exporter writes the series of a source. It is safe for concurrent use.
 type Exporter struct {
-	families []family
-	mode     Mode
-	source   Source
+	families  []family
+	mode      Mode
+	source    Source
+	pinned    []selector
+	maxSeries int
+	pages     sync.Pool // of *page
+	buffers   sync.Pool // of *pageBuffer
+	refused   prometheus.Counter
 }
 
 // New makes an exporter of source as cfg says.
 func New(cfg Config, source Source) *Exporter {
-	e := &Exporter{families: families, mode: cfg.Mode, source: source}
+	e := &Exporter{families: families, mode: cfg.Mode, source: source, maxSeries: cfg.MaxSeries}
+	e.pages.New = func() any { return new(page) }
+	e.buffers.New = func() any { return &pageBuffer{b: make([]byte, 0, bufferSize+4096)} }
 	if cfg.Names == NamesVmanomaly {
 		e.families = append(append([]family{}, families...), vmanomaly...)
 	}
+	for _, p := range cfg.Pinned {
+		if s, err := parseSelector(p); err == nil { // UnmarshalYAML has told it.
+			e.pinned = append(e.pinned, s)
+		}
+	}
+	e.refused = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tidemark_export_refused_series_total", Help: "Watched series left out of what is exported because of export.max_series, counted each time.",
+	})
 	return e
 }
+
+// Describe implements prometheus.Collector.
+func (e *Exporter) Describe(ch chan<- *prometheus.Desc) { e.refused.Describe(ch) }
+
+// Collect implements prometheus.Collector.
+func (e *Exporter) Collect(ch chan<- prometheus.Metric) { e.refused.Collect(ch) }
 
 // sparse says whether only interesting series are written now.
 func (e *Exporter) sparse() bool {
 	return e.mode == ModeSparse || e.mode == ModeAuto && e.source.Len() > AutoLimit
 }
 
-// each walks the series that are written.
-func (e *Exporter) each(fn func(*Series)) {
-	sparse := e.sparse()
-	e.source.Each(func(s *Series) {
-		if !sparse || s.Interesting {
-			fn(s)
+// Samples calls fn for every sample of every written series, and of the watches: the labels with the metric's
+// name, the value and the time stamp of the last sample in milliseconds.
+func (e *Exporter) Samples(fn func(ls labels.Labels, t int64, v float64)) {
+	p := e.take(nil)
+	defer e.give(p)
+	b := labels.NewBuilder(labels.EmptyLabels())
+	for i := range p.rows {
+		r := &p.rows[i]
+		for k := range e.families {
+			e.families[k].samples(b, p, r, fn)
 		}
-	})
+	}
+	for _, a := range aggregates {
+		for i := range p.watches {
+			if w := &p.watches[i]; w.time > 0 {
+				fn(labels.FromStrings(model.MetricNameLabel, a.name, "watch", w.name), w.time, a.value(w))
+			}
+		}
+	}
 }
 
-// Samples calls fn for every sample of every written series: the labels with the metric's name, the
-// value and the time stamp of the series' last sample in milliseconds.
-func (e *Exporter) Samples(fn func(ls labels.Labels, t int64, v float64)) {
-	b := labels.NewBuilder(labels.EmptyLabels())
-	e.each(func(s *Series) {
-		for _, f := range e.families {
-			f.emit(s, func(v float64, extras ...extra) {
-				if math.IsNaN(v) {
-					return
-				}
-				b.Reset(s.Labels)
-				b.Set(model.MetricNameLabel, f.name)
-				for _, x := range extras {
-					b.Set(x.name, x.value)
-				}
-				fn(b.Labels(), s.Time, v)
-			})
+func (f *family) samples(b *labels.Builder, p *page, r *row, fn func(ls labels.Labels, t int64, v float64)) {
+	for n := range f.count(r) {
+		v := f.value(p, r, n)
+		if math.IsNaN(v) {
+			continue
 		}
-	})
+		b.Reset(r.labels)
+		b.Set(model.MetricNameLabel, f.name)
+		for _, x := range f.extra(p, r, n) {
+			if x.name != "" {
+				b.Set(x.name, x.value)
+			}
+		}
+		fn(b.Labels(), r.time, v)
+	}
 }

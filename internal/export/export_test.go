@@ -4,11 +4,13 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -93,8 +95,79 @@ func TestAutoTurnsSparseAboveTheLimit(t *testing.T) {
 	for i := range many {
 		many[i] = series("w", 1, "job", "calm")
 	}
-	require.Empty(t, page(t, export.DefaultConfig(), many))
-	require.NotEmpty(t, page(t, export.DefaultConfig(), many[:export.AutoLimit]))
+	out := page(t, export.DefaultConfig(), many)
+	require.NotContains(t, out, "tidemark_observed")
+	require.Contains(t, out, `tidemark_watch_series{watch="w"} 2001`, "the whole is always written")
+	require.Contains(t, page(t, export.DefaultConfig(), many[:export.AutoLimit]), "tidemark_observed")
+}
+
+func TestPinnedSeriesAreWrittenInSparseMode(t *testing.T) {
+	var cfg export.Config
+	require.NoError(t, yaml.Unmarshal([]byte(`{mode: sparse, pinned: ['{job="shop",watch="w"}']}`), &cfg))
+	out := page(t, cfg, fixed{series("w", 1, "job", "calm"), series("w", 1, "job", "shop"), series("v", 1, "job", "shop")})
+	require.Contains(t, out, `tidemark_observed{job="shop",watch="w"}`)
+	require.NotContains(t, out, `job="calm"`)
+	require.NotContains(t, out, `job="shop",watch="v"`)
+}
+
+func TestAggregatesAreOfAllSeriesOfAWatch(t *testing.T) {
+	calm, odd := series("w", 1, "job", "calm"), series("w", 9, "job", "odd")
+	odd.Score, odd.Active = 2.5, []export.Active{{Kind: "point"}}
+	learning := series("w", 1, "job", "new")
+	learning.Score = math.NaN()
+	out := page(t, export.Config{Mode: export.ModeSparse, MaxSeries: 10}, fixed{calm, odd, learning, series("v", 1)})
+	for _, want := range []string{
+		`tidemark_watch_series{watch="v"} 1`, `tidemark_watch_series{watch="w"} 3`, `tidemark_watch_anomalous_series{watch="w"} 1`,
+		`tidemark_watch_anomaly_score_max{watch="w"} 2.5`, `tidemark_watch_anomaly_score_avg{watch="w"} 1.5`,
+	} {
+		require.Contains(t, out, want+"\n")
+	}
+}
+
+func TestAboveTheLimitAnomalousSeriesAreWrittenFirst(t *testing.T) {
+	many := fixed{series("w", 1, "job", "a"), series("w", 1, "job", "b"), series("w", 1, "job", "c"), series("w", 9, "job", "odd")}
+	many[3].Interesting = true
+	e := export.New(export.Config{Mode: export.ModeFull, MaxSeries: 2}, many)
+	var sb strings.Builder
+	require.NoError(t, e.WriteText(&sb))
+	require.Contains(t, sb.String(), `tidemark_observed{job="a",watch="w"}`)
+	require.Contains(t, sb.String(), `tidemark_observed{job="odd",watch="w"}`)
+	require.Equal(t, 2, strings.Count(sb.String(), "tidemark_observed{"))
+	require.InDelta(t, 2, testutil.ToFloat64(e), 0, "what is left out is counted")
+}
+
+func TestAskingForSeriesGivesExactlyThem(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "own", Help: "Ours."}))
+	odd := series("w", 9, "job", "odd")
+	odd.Interesting = true
+	h := export.New(export.Config{Mode: export.ModeSparse, MaxSeries: 10}, fixed{series("w", 1, "job", "calm"), odd}).Handler(reg, promslog.NewNopLogger())
+	ask := func(match string) *httptest.ResponseRecorder {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/metrics?match[]="+url.QueryEscape(match), nil))
+		return rec
+	}
+	out := ask(`{job="calm"}`).Body.String()
+	require.Contains(t, out, `tidemark_observed{job="calm",watch="w"} 1`)
+	require.NotContains(t, out, `job="odd"`)
+	require.NotContains(t, out, "own")
+	rec := ask(`{job=`)
+	require.Equal(t, http.StatusBadRequest, rec.Code)
+	require.Contains(t, rec.Body.String(), `match[]: "{job=" is no selector such as {service="checkout"}`)
+}
+
+func TestAGaugeAllocatesNothing(t *testing.T) {
+	allocations := func(n int) float64 {
+		many := make(fixed, n)
+		for i := range many {
+			many[i] = series("w", float64(i)+0.5, "job", "calm", "instance", "10.0.0.1:9100")
+			many[i].Active = []export.Active{{Kind: "point", Detector: "local_up"}}
+			many[i].Forecasts = []export.Forecast{{Horizon: "1h", Expected: 4, Lower: 3, Upper: 5}}
+		}
+		e := export.New(export.DefaultConfig(), many)
+		return testing.AllocsPerRun(20, func() { _ = e.WriteText(discard{}) })
+	}
+	require.InDelta(t, allocations(10), allocations(1000), 1, "none of them grows with the gauges")
 }
 
 func TestVmanomalyNamesStandBesideOurs(t *testing.T) {
@@ -120,7 +193,7 @@ func TestSamplesAreThoseOfThePage(t *testing.T) {
 			require.InDelta(t, 2.5, v, 0)
 		}
 	})
-	require.Equal(t, 6, n)
+	require.Equal(t, 6+4, n, "and those of the watch")
 }
 
 func TestHandlerServesOwnMetricsFirstAndGzip(t *testing.T) {
@@ -144,6 +217,7 @@ func TestHandlerServesOwnMetricsFirstAndGzip(t *testing.T) {
 func TestWrongSettingsSayWhatWouldBeRight(t *testing.T) {
 	for in, want := range map[string]string{
 		"names: datadog": `export.names is "datadog": want "tidemark" or "vmanomaly"`,
+		"max_series: 0":  "export.max_series must be above zero: leave it out for the default",
 		"mode: loud":     `export.mode is "loud": want "auto", "full" or "sparse"`,
 	} {
 		var cfg export.Config

@@ -15,7 +15,8 @@ import (
 const maxScrapes = 4
 
 // Handler serves /metrics: what gatherer holds of ourselves first, then the watched series, in the
-// text format 0.0.4 and gzipped when the client takes it.
+// text format 0.0.4 and gzipped when the client takes it. With match[]=SELECTOR, repeated as in Prometheus'
+// federation, the page holds exactly the watched series that match, interesting or not, and nothing else.
 func (e *Exporter) Handler(gatherer prometheus.Gatherer, logger *slog.Logger) http.Handler {
 	inFlight := make(chan struct{}, maxScrapes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -27,9 +28,18 @@ func (e *Exporter) Handler(gatherer prometheus.Gatherer, logger *slog.Logger) ht
 			http.Error(w, "too many scrapes at once: at most 4 are answered", http.StatusServiceUnavailable)
 			return
 		}
+		asked, err := askedFor(r)
+		if err != nil {
+			http.Error(w, "match[]: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		own := gatherer
+		if asked != nil {
+			own = prometheus.Gatherers{}
+		}
 		format := expfmt.NewFormat(expfmt.TypeTextPlain)
 		w.Header().Set("Content-Type", string(format))
-		families, err := gatherer.Gather()
+		families, err := own.Gather()
 		if err != nil {
 			logger.Error("Gathering our own metrics failed", "err", err)
 		}
@@ -45,11 +55,24 @@ func (e *Exporter) Handler(gatherer prometheus.Gatherer, logger *slog.Logger) ht
 				return // The client went away.
 			}
 		}
-		if err := e.WriteText(out); err != nil {
+		if err := e.write(out, asked); err != nil {
 			return
 		}
 		_ = out.Close()
 	})
+}
+
+// askedFor reads the selectors of a request; nil when it has none.
+func askedFor(r *http.Request) ([]selector, error) {
+	var out []selector
+	for _, text := range r.URL.Query()["match[]"] {
+		s, err := parseSelector(text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // flusher is a writer that ends with Close.

@@ -88,7 +88,7 @@ func funName(e ast.Expr) string {
 func metricsOf(f *ast.File, dir string) (out []metric) {
 	const series = "labels of the series, `watch`"
 	ours := func(s string) bool { return strings.HasPrefix(s, "tidemark_") }
-	fromSeries := map[string]string{"gauge": series, "forecast": series + ", `horizon`", "limit": series + ", `limit`"}
+	fromSeries := map[string]string{"gauge": series, "forecast": series + ", `horizon`", "limit": series + ", `limit`", "perWatch": "`watch`"}
 	vec := map[*ast.CompositeLit]string{}
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
