@@ -61,3 +61,19 @@ func TestObserveAllocatesNothing(t *testing.T) {
 		at += 60e3
 	}))
 }
+
+// BenchmarkLearn is the cost of observing two weeks of one-minute history, per sample.
+func BenchmarkLearn(b *testing.B) {
+	const n = 14 * 1440
+	t, v := make([]int64, n), make([]float64, n)
+	for i := range t {
+		t[i], v[i] = monday.UnixMilli()+int64(i)*60e3, wave(i)
+	}
+	e := engine(b)
+	for b.Loop() {
+		s := e.Add("w", labels.FromStrings("i", "0"), time.Minute, baseline.SeriesOptions{})
+		s.ObserveAll(t, v, nil)
+		e.Remove(s)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/sample")
+}

@@ -13,6 +13,10 @@ import (
 type Config struct {
 	// History is how far back is read when a series is first seen.
 	History model.Duration `yaml:"history,omitempty"`
+	// Observe is how much of the history teaches the tests, from its end; what is older only fills the memory
+	// of days, at a hundredth of the cost. 0 is all of it: the most accurate, and right for fleets that learn
+	// in minutes.
+	Observe model.Duration `yaml:"observe,omitempty"`
 	// Interval is the step that is assumed until samples have told the true one.
 	Interval model.Duration `yaml:"interval,omitempty"`
 	// TimeZone is the zone whose days and weeks the series follow, as in the IANA database, for example
@@ -71,6 +75,9 @@ func (c *Config) Validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("baseline: "+format, args...)) }
 	if h := time.Duration(c.History); h < 0 || h > 400*24*time.Hour {
 		bad("history is %s; it must be between 0 (learn from now on) and 400d", c.History)
+	}
+	if o := time.Duration(c.Observe); o != 0 && o < 24*time.Hour {
+		bad("observe is %s; it must be 0 (all of the history) or at least 1d, 7d if in doubt", c.Observe)
 	}
 	if i := time.Duration(c.Interval); i < time.Second || i > 24*time.Hour {
 		bad("interval is %s; it must be between 1s and 1d", c.Interval)

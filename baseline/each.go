@@ -31,3 +31,11 @@ func (e *Engine) Each(fn func(*Series)) {
 		fn(s)
 	}
 }
+
+// Find returns the series of a watch with these labels, if there is one.
+func (e *Engine) Find(watch string, ls labels.Labels) (*Series, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	s := e.find(watch, ls)
+	return s, s != nil
+}

@@ -39,6 +39,7 @@ type core struct {
 	Block        int32 // number of the current block, first and second stage
 	Block2       int32
 	Hour         int32 // of the last sample, since 1970
+	Filed        int32 // samples that were filed before the first that was observed
 
 	Short    float64 // forecast of the residual from the last samples
 	Slow     float64 // slow mean
@@ -143,13 +144,6 @@ func (s *Series) Labels() labels.Labels {
 // labelSet is Labels for callers that hold the lock of the series or of the engine.
 func (s *Series) labelSet() labels.Labels { return s.engine.symbols.unpack(s.packed) }
 
-// First is the time of the first sample, in unix milliseconds; 0 before there is one.
-func (s *Series) First() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.core.First
-}
-
 // Last is the score of the last sample.
 func (s *Series) Last() Score {
 	s.mu.Lock()
@@ -177,18 +171,13 @@ func (s *Series) silent(t int64, v float64) Score {
 	sc := s.last.score()
 	sc.Time, sc.Value, sc.Raw, sc.Alarm = t, v, 0, 0
 	sc.Expected, sc.Lower, sc.Upper = math.NaN(), math.NaN(), math.NaN()
-	sc.Kind, sc.Detector = "", ""
 	return sc
 }
 
 func (s *Series) observe(t int64, v float64) Score {
 	c := &s.core
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		sc := s.silent(t, v)
-		if !s.blank() && t > c.Last {
-			s.alarm(&sc, t) // an anomaly from before ends in its time
-		}
-		return sc
+		return s.silent(t, v)
 	}
 	if c.Last != 0 && t <= c.Last { // late or twice
 		return s.silent(t, v)
@@ -229,6 +218,9 @@ func (s *Series) observe(t int64, v float64) Score {
 	}
 	if c.N == 0 { // nothing is known: the first value surprises nobody
 		level = v - profile
+		if low, high, ok := s.model.Extent(); ok && c.Filed > 0 {
+			s.cells.Recall(low, high, int(c.Filed))
+		}
 	}
 	expected := profile + level
 	res := v - expected

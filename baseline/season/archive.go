@@ -93,3 +93,6 @@ func carve[T float32 | int32 | Half | uint8](c *carver, n int) []T {
 	c.rest = c.rest[n*size:]
 	return s
 }
+
+// Codes are the remembered slot means, a byte each: those of all days for a slot, slot by slot.
+func (a *Archive) Codes() []uint8 { return a.codes }

@@ -120,20 +120,9 @@ func (m *Model) Advance(mo Moment) {
 	if !mo.NewSlot {
 		return
 	}
-	day, slot := mo.Day, int64(mo.Slot)
-	next := slot == m.Slot+1 && day == m.Day
-	if m.Slot >= 0 && m.Count > 0 {
-		m.today[m.Slot] = float32(m.Sum / float64(m.Count))
-	}
-	m.Sum, m.Count = 0, 0
-	if day != m.Day {
-		if m.Slot >= 0 {
-			m.endDay()
-		}
-		m.Day = day
-		m.startDay()
-	}
-	m.Slot = slot
+	slot := int64(mo.Slot)
+	next := slot == m.Slot+1 && mo.Day == m.Day && m.N > 0
+	m.turn(mo)
 	if next {
 		for i := range m.Cand {
 			c := &m.Cand[i]
@@ -146,6 +135,45 @@ func (m *Model) Advance(mo Moment) {
 		m.lookUp(slot-1+i, int(i))
 	}
 }
+
+// turn ends the slot before, and its day.
+func (m *Model) turn(mo Moment) {
+	day := mo.Day
+	if m.Slot >= 0 && m.Count > 0 {
+		m.today[m.Slot] = float32(m.Sum / float64(m.Count))
+	}
+	m.Sum, m.Count = 0, 0
+	if day != m.Day {
+		if m.Slot >= 0 {
+			m.endDay()
+		}
+		m.Day = day
+		m.startDay()
+	}
+	m.Slot = int64(mo.Slot)
+}
+
+// File adds samples of one slot to the memory of days, and teaches nothing else: their number, sum, and
+// lowest and highest. It may only come before the first Learn.
+func (m *Model) File(mo Moment, n int, sum float64, low, high float32) {
+	if mo.NewSlot {
+		m.turn(mo)
+	}
+	m.Sum += sum
+	m.Count += float32(n)
+	m.reach(low, high)
+}
+
+func (m *Model) reach(low, high float32) {
+	if m.Low > m.High {
+		m.Low, m.High = low, high
+	} else {
+		m.Low, m.High = min(m.Low, low), max(m.High, high)
+	}
+}
+
+// Left is how many milliseconds of the slot are left at a moment.
+func (m *Model) Left(mo Moment) int64 { return max(1, int64((1-mo.Frac)*float64(m.slotMs)+0.5)) }
 
 func floorDiv(a, b int64) int64 {
 	q := a / b
@@ -418,11 +446,7 @@ func (m *Model) Learn(mo Moment, v float64, r *tuning.Rates) {
 		}
 	}
 	m.judgeDay(mo, v, r, flat)
-	if x := float32(v); m.Low > m.High {
-		m.Low, m.High = x, x
-	} else {
-		m.Low, m.High = min(m.Low, x), max(m.High, x)
-	}
+	m.reach(float32(v), float32(v))
 	m.Sum += v
 	m.Count++
 	m.choose(mo, r)

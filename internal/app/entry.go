@@ -20,20 +20,41 @@ import (
 type entry struct {
 	series *baseline.Series
 	watch  *watch
-	key    string // The labels' text.
-	block  string
-	labels labels.Labels
+	kept   *texts // Nil where there are too many series to keep them.
 
-	mu             sync.Mutex
-	seen           int64 // Time of the last sample or absence, in ms.
-	lastSample     int64
-	lastActive     int64
-	kind, detector string // Of the anomaly that lasts, or of the last one.
-	ring           *ring  // Recent samples; nil where there are too many series to keep them.
+	mu         sync.Mutex
+	seen       int64 // Time of the last sample or absence, in ms.
+	lastSample int64
+	lastActive int64
+	shown      *shown // Of the anomaly that lasts, or of the last one; nil: there was none.
+	ring       *ring  // Recent samples; nil where there are too many series to keep them.
 
 	before    bool               // Anomalous before the step that is being scored; used by the scoring loop alone.
 	forgotten bool               // Dropped; the same.
 	anomaly   *correlate.Anomaly // What the correlation knows of it; used by the scoring loop alone.
+}
+
+// shown is what an anomaly was.
+type shown struct{ kind, detector string }
+
+// texts are a series' labels as they are shown and exported. They weigh as much as its baseline: a large fleet
+// makes them when they are asked for.
+type texts struct {
+	key    string // The labels' text.
+	block  string
+	labels labels.Labels
+}
+
+func textsOf(ls labels.Labels, watch string) *texts {
+	out := export.SeriesLabels(ls, watch)
+	return &texts{key: labelSetOf(ls).String(), block: export.Block(out), labels: out}
+}
+
+func (e *entry) texts() *texts {
+	if e.kept != nil {
+		return e.kept
+	}
+	return textsOf(e.series.Labels(), e.watch.Name)
 }
 
 func labelSetOf(ls labels.Labels) model.LabelSet {
@@ -66,12 +87,19 @@ func (e *entry) title() string {
 // labelSet are the series' own labels, without the metric's name.
 func (e *entry) labelSet() model.LabelSet { return labelSetOf(e.series.Labels()) }
 
-// observe scores samples, those that are not newer than the last one left out.
-func (e *entry) observe(t []int64, v []float64) {
+// observe learns samples, those that are not newer than the last one left out: those before filedBefore as old
+// history, see baseline.Series.Learn.
+func (e *entry) observe(t []int64, v []float64, filedBefore int64) {
 	for len(t) > 0 && t[0] <= e.seen {
 		t, v = t[1:], v[1:]
 	}
-	e.series.ObserveAll(t, v, func(sc baseline.Score) { e.keep(sc, true) })
+	if len(t) == 0 {
+		return
+	}
+	e.series.Learn(t, v, filedBefore, func(sc baseline.Score) { e.keep(sc, true) })
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.seen, e.lastSample = t[len(t)-1], t[len(t)-1] // The last may have been filed.
 }
 
 // observeOne scores one sample.
@@ -81,17 +109,12 @@ func (e *entry) observeOne(t int64, v float64) {
 	}
 }
 
-// absent scores the lack of the sample that was due at t; nothing is wrong with it when another series has taken
-// the place of this one.
-func (e *entry) absent(t int64, replaced bool) {
+// absent scores the lack of the sample that was due at t.
+func (e *entry) absent(t int64) {
 	if t <= e.seen {
 		return
 	}
-	score := e.series.Absent
-	if replaced {
-		score = e.series.Left
-	}
-	sc := score(t)
+	sc := e.series.Absent(t)
 	sc.Time, sc.Value = t, math.NaN()
 	e.keep(sc, false)
 }
@@ -107,7 +130,7 @@ func (e *entry) keep(sc baseline.Score, sample bool) {
 	if sc.Active {
 		e.lastActive = sc.Time
 		if sc.Kind != "" {
-			e.kind, e.detector = string(sc.Kind), sc.Detector
+			e.shown = &shown{string(sc.Kind), sc.Detector}
 		}
 	}
 	if e.ring != nil {
@@ -140,22 +163,34 @@ func (e *entry) fill(out *export.Series) {
 	sc := e.series.Last()
 	e.mu.Lock()
 	seen, lastSample, lastActive := e.seen, e.lastSample, e.lastActive
-	kind, detector := e.kind, e.detector
+	var was shown
+	if e.shown != nil {
+		was = *e.shown
+	}
 	e.mu.Unlock()
 	nan := math.NaN()
 	*out = export.Series{
-		Owner: e, Block: e.block, Labels: e.labels, Watch: e.watch.Name, Time: sc.Time,
+		Owner: e, Watch: e.watch.Name, Time: sc.Time,
 		Observed: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper,
 		Score: sc.Raw, Alarm: sc.Alarm, BudgetRatio: e.series.BudgetRatio(),
 		Active: out.Active[:0], Forecasts: out.Forecasts[:0], Limits: out.Limits[:0],
+	}
+	if e.kept != nil {
+		e.name(out)
 	}
 	if seen > lastSample { // Stale: a series that is gone has no value and no band.
 		out.Observed, out.Expected, out.Lower, out.Upper = nan, nan, nan, nan
 	}
 	if sc.Active {
-		out.Active = append(out.Active, export.Active{Kind: cmp.Or(string(sc.Kind), kind, string(baseline.Collective)), Detector: cmp.Or(sc.Detector, detector)})
+		out.Active = append(out.Active, export.Active{Kind: cmp.Or(string(sc.Kind), was.kind, string(baseline.Collective)), Detector: cmp.Or(sc.Detector, was.detector)})
 	}
 	out.Interesting = sc.Active || seen-lastActive < recently.Milliseconds() && lastActive > 0
+}
+
+// name adds the labels.
+func (e *entry) name(out *export.Series) {
+	text := e.texts()
+	out.Block, out.Labels = text.block, text.labels
 }
 
 // fillAhead adds what is to come.

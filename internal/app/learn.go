@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"time"
-
-	"github.com/tidemark/tidemark/internal/promread"
 )
 
 // learners is how many watches are learned at a time: while one waits for Prometheus the other computes. How
@@ -61,7 +59,7 @@ func (s *scorer) toLearn() *watch {
 func (s *scorer) learn(ctx context.Context, w *watch) error {
 	pause := 2 * time.Second
 	for {
-		err := s.catchUp(promread.Paced(ctx), w)
+		err := s.catchUp(ctx, w)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

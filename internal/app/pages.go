@@ -79,7 +79,7 @@ func (p *pages) Series(f web.SeriesFilter) (rows []web.SeriesRow, total int) {
 		if f.OnlyAnomalous && !sc.Active || f.Watch != "" && e.watch.Name != f.Watch {
 			continue
 		}
-		text := strings.ToLower(e.watch.Name + " " + e.key)
+		text := strings.ToLower(e.watch.Name + " " + e.texts().key)
 		if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
 			continue
 		}
@@ -101,7 +101,7 @@ func (e *entry) row() web.SeriesRow {
 	e.fill(&x)
 	sc := e.series.Last()
 	return web.SeriesRow{
-		Watch: e.watch.Name, Labels: e.key, Time: sc.Time, Value: web.Finite(x.Observed), Expected: web.Finite(x.Expected),
+		Watch: e.watch.Name, Labels: e.texts().key, Time: sc.Time, Value: web.Finite(x.Observed), Expected: web.Finite(x.Expected),
 		Lower: web.Finite(x.Lower), Upper: web.Finite(x.Upper), Score: web.Finite(x.Score), Active: sc.Active, Withheld: sc.Withheld,
 		Kind: string(sc.Kind), Detector: sc.Detector, State: sc.State.String(),
 	}
@@ -112,7 +112,7 @@ func (e *entry) why() *web.SeriesWhy {
 	x := e.series.Explain()
 	out := &web.SeriesWhy{Expr: e.query(), Explanation: x.Text, Season: x.Season, Evidence: []web.DetectorSays{}, Group: x.Group, BudgetRatio: web.Finite(e.series.BudgetRatio())}
 	for _, c := range x.Contributors {
-		out.Contributors = append(out.Contributors, web.Contributor{Labels: cmp.Or(c.Name, e.key), Share: c.Part})
+		out.Contributors = append(out.Contributors, web.Contributor{Labels: cmp.Or(c.Name, e.texts().key), Share: c.Part})
 	}
 	for _, d := range e.series.Evidence() {
 		out.Evidence = append(out.Evidence, web.DetectorSays{Detector: d.Detector, Kind: string(d.Kind), Score: d.Score})

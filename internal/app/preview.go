@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 
@@ -83,7 +82,11 @@ func (s *scorer) readAhead(ctx context.Context, from, to time.Time) map[*entry][
 func (s *scorer) ringed(w *watch) map[string]*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := maps.Clone(w.series)
-	maps.DeleteFunc(known, func(_ string, e *entry) bool { return e.ring == nil })
+	known := map[string]*entry{}
+	for _, e := range w.series {
+		if e.ring != nil {
+			known[e.series.Labels().String()] = e
+		}
+	}
 	return known
 }

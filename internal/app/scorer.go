@@ -168,12 +168,13 @@ func (s *scorer) catchUp(ctx context.Context, w *watch) error {
 // evaluate scores the steps from..to of one watch. A step that has been scored is not scored again:
 // the series itself drops samples that are not newer than its last one.
 func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time) error {
+	filedBefore := s.engine.FiledBefore(s.now())
 	err := s.read.Range(ctx, w.Expr, from, to, w.interval, func(ls labels.Labels, t []int64, v []float64) error {
 		e := s.entry(w, ls)
 		if e == nil {
 			return nil
 		}
-		e.observe(t, v)
+		e.observe(t, v, filedBefore)
 		s.metrics.samples.Add(float64(len(t)))
 		return nil
 	})
@@ -216,12 +217,11 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 	}
 	last := w.next.Add(-w.interval).UnixMilli()
 	entries := s.inOrder(w)
-	successors := replaced(entries, last)
 	for _, e := range entries {
-		e.absent(last, successors[e])
+		e.absent(last)
 	}
 	for _, f := range s.engine.EndTick(w.Name, last) {
-		if e := w.series[f.Series.Labels().String()]; e != nil {
+		if e := w.series[f.Series]; e != nil {
 			e.keep(f.Score, e.lastSample == f.Score.Time)
 		}
 	}
@@ -252,7 +252,11 @@ func (s *scorer) inOrder(w *watch) []*entry {
 		for _, e := range w.series {
 			w.order = append(w.order, e)
 		}
-		slices.SortFunc(w.order, func(a, b *entry) int { return strings.Compare(a.block, b.block) })
+		blocks := make(map[*entry]string, len(w.order))
+		for _, e := range w.order {
+			blocks[e] = e.texts().block
+		}
+		slices.SortFunc(w.order, func(a, b *entry) int { return strings.Compare(blocks[a], blocks[b]) })
 	}
 	return w.order
 }

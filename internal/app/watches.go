@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/internal/export"
 	"github.com/tidemark/tidemark/internal/feed"
 	"github.com/tidemark/tidemark/internal/web"
@@ -23,11 +24,11 @@ type watch struct {
 	learned  bool
 	done     float64 // Share of the history that is learned.
 	err      error
-	learner  bool              // It is being learned, or was.
-	gone     bool              // It is no longer watched.
-	series   map[string]*entry // By the labels' text.
-	order    []*entry          // The same, sorted; made anew when their number differs.
-	swept    int64             // When it was last looked for series to forget, in ms.
+	learner  bool // It is being learned, or was.
+	gone     bool // It is no longer watched.
+	series   map[*baseline.Series]*entry
+	order    []*entry // The same, sorted; made anew when their number differs.
+	swept    int64    // When it was last looked for series to forget, in ms.
 
 	// Of the feed of remote write; used by the scoring loop alone.
 	tap      *feed.Tap // Nil: the expression can't be computed from it.
@@ -87,7 +88,7 @@ func (s *scorer) update(ctx context.Context) error {
 		key := s.cursorKey(fw)
 		w, known := old[key]
 		if !known {
-			w = &watch{metric: metricOf(fw.Name, fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], series: map[string]*entry{}, tap: s.live.tap(fw)}
+			w = &watch{metric: metricOf(fw.Name, fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], series: map[*baseline.Series]*entry{}, tap: s.live.tap(fw)}
 		}
 		w.Watch = fw
 		s.watches = append(s.watches, w)
@@ -141,7 +142,7 @@ func (s *scorer) revive() {
 			continue
 		}
 		last := bs.Last().Time
-		if _, ok := w.series[bs.Labels().String()]; ok || last == 0 {
+		if _, ok := w.series[bs]; ok || last == 0 {
 			continue
 		}
 		e := s.enter(w, bs.Labels())
@@ -182,8 +183,8 @@ func (s *scorer) watchList() []*watch {
 func (s *scorer) entry(w *watch, ls labels.Labels) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e, ok := w.series[ls.String()]; ok {
-		return e
+	if bs, ok := s.engine.Find(w.Name, ls); ok && w.series[bs] != nil {
+		return w.series[bs]
 	}
 	if w.gone || !s.gate.Owns(w.Name, w.GroupBy, ls) || !s.gate.Admit(len(s.entries), ls) {
 		return nil
@@ -195,20 +196,20 @@ func (s *scorer) entry(w *watch, ls labels.Labels) *entry {
 func (s *scorer) known(w *watch, ls labels.Labels) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return w.series[ls.String()]
+	bs, ok := s.engine.Find(w.Name, ls)
+	if !ok {
+		return nil
+	}
+	return w.series[bs]
 }
 
 // enter begins to watch a series; the lock is held.
 func (s *scorer) enter(w *watch, ls labels.Labels) *entry {
-	out := export.SeriesLabels(ls, w.Name)
-	e := &entry{
-		series: s.engine.Add(w.Name, ls, w.interval, seriesOptions(w.Watch)), watch: w,
-		key: labelSetOf(ls).String(), block: export.Block(out), labels: out,
-	}
+	e := &entry{series: s.engine.Add(w.Name, ls, w.interval, seriesOptions(w.Watch)), watch: w}
 	if len(s.entries) < export.AutoLimit {
-		e.ring = &ring{}
+		e.ring, e.kept = &ring{}, textsOf(ls, w.Name)
 	}
-	w.series[ls.String()] = e
+	w.series[e.series] = e
 	s.entries = append(s.entries, e)
 	return e
 }
@@ -255,7 +256,7 @@ func (s *scorer) find(watch, key string) (*entry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.entries {
-		if e.watch.Name == watch && e.key == key {
+		if e.watch.Name == watch && e.texts().key == key {
 			return e, true
 		}
 	}
@@ -305,6 +306,9 @@ func (s *scorer) Each(fn func(*export.Series)) {
 		fn(&out)
 	}
 }
+
+// Name implements export.Namer.
+func (*scorer) Name(out *export.Series) { out.Owner.(*entry).name(out) }
 
 // Fill implements export.Filler.
 func (*scorer) Fill(out *export.Series) { out.Owner.(*entry).fillAhead(out) }

@@ -136,6 +136,12 @@ type Source interface {
 	Len() int
 }
 
+// Namer is a Source whose series may come without Block and Labels, which it adds to those that are written or that a
+// selector looks at.
+type Namer interface {
+	Name(s *Series)
+}
+
 // Filler is a Source that adds forecasts and limits only to the series that are written: they cost more than all
 // else of a series.
 type Filler interface {

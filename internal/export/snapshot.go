@@ -54,8 +54,13 @@ func (e *Exporter) take(asked []selector) *page {
 	p.reset()
 	sparse := e.sparse()
 	fill, _ := e.source.(Filler)
+	namer, _ := e.source.(Namer)
+	selects := asked != nil || len(e.pinned) > 0
 	e.source.Each(func(s *Series) {
 		p.count(s)
+		if namer != nil && s.Block == "" && (selects || s.Interesting || !sparse) {
+			namer.Name(s)
+		}
 		wanted := s.Interesting || matchAny(e.pinned, s.Labels)
 		switch {
 		case asked != nil:

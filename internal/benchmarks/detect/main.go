@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tidemark/tidemark/internal/benchmarks/figures"
 )
@@ -65,8 +66,8 @@ func run(ctx context.Context, doc string) error {
 	if data == "" {
 		return fmt.Errorf("set TIDEMARK_DATA to the folder that holds anomaly/")
 	}
-	b := &bench{data: data + "/anomaly", scorer: os.Getenv("TIDEMARK_BENCH")}
-	for _, part := range []func(context.Context) error{b.scores, b.budgets, b.forecasts, b.limits, b.holidays, b.cost} {
+	b := &bench{data: data + "/anomaly", scorer: os.Getenv("TIDEMARK_BENCH"), observed: 7 * 24 * time.Hour}
+	for _, part := range []func(context.Context) error{b.scores, b.budgets, b.forecasts, b.limits, b.holidays, b.filed, b.cost} {
 		if err := part(ctx); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/baseline/backtest"
@@ -19,6 +20,7 @@ import (
 
 type bench struct {
 	data, scorer string
+	observed     time.Duration // of the history, for the option baseline.observe
 	figures      []figure
 	tables       []string
 }

@@ -50,7 +50,7 @@ func newFleet(n, samples int, step int64, name func(int) labels.Labels) (*fleet,
 			v[k] = f.value(i, t[k])
 		}
 		f.series[i] = e.Add("fleet", name(i), time.Duration(step)*time.Millisecond, baseline.SeriesOptions{})
-		f.series[i].Learn(t, v)
+		f.series[i].ObserveAll(t, v, nil)
 	}
 	f.at += int64(samples) * step
 	return f, nil

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/baseline/backtest"
+)
+
+// filed measures what the option baseline.observe costs, by which only the last days of the history are observed: the
+// second half of every series is scored after a first half that was observed whole, and again after one of
+// which all but the last days was filed. Series whose first half is hardly longer than these days are left
+// out of both.
+func (b *bench) filed(ctx context.Context) error {
+	if b.scorer == "" {
+		return nil
+	}
+	var r [2]map[string]result
+	series := 0
+	for i, keep := range [...]time.Duration{math.MaxInt64, b.observed} {
+		dir, err := os.MkdirTemp("", "tidemark-filed-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		if series, err = b.halves(ctx, dir, keep); err != nil {
+			return err
+		}
+		if r[i], err = b.score(ctx, dir); err != nil {
+			return err
+		}
+	}
+	share := func(f func(result) float64) float64 { return mean(r[1], f) / mean(r[0], f) }
+	days := b.observed.Hours() / 24
+	name := func(what string) string {
+		return fmt.Sprintf("baseline.observe: %.0fd (%d series): %s, over that of observing all", days, series, what)
+	}
+	b.add(name("recall at 1.0"), share(func(x result) float64 { return x.Recall }), "ratio", "1", ">= .99", "1")
+	b.add(name("false alarms"), share(func(x result) float64 { return x.FA }), "ratio", "1", "<= 1.01", "1")
+	b.add(name("F1 at 1.0"), share(func(x result) float64 { return x.F1 }), "ratio", "1", ">= .99", "1")
+	b.add(name("recall at <= 1 false alarm a week"), share(func(x result) float64 { return x.R1 }), "ratio", "1", ">= .99", "1")
+	return nil
+}
+
+// halves writes the scores of every second half, and says of how many series.
+func (b *bench) halves(ctx context.Context, dir string, keep time.Duration) (int, error) {
+	files, err := backtest.Files(b.data)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, rel := range files {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		used, err := b.half(filepath.Join(b.data, rel), filepath.Join(dir, rel), keep)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", rel, err)
+		}
+		if used {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (b *bench) half(in, out string, keep time.Duration) (used bool, err error) {
+	f, err := os.Open(in)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	rows, err := backtest.Read(f)
+	if err != nil {
+		return false, err
+	}
+	e, err := baseline.NewEngine(baseline.DefaultConfig(), nil)
+	if err != nil {
+		return false, err
+	}
+	cut := len(rows) / 2
+	t, v := make([]int64, len(rows)), make([]float64, len(rows))
+	for i, r := range rows {
+		t[i], v[i] = int64(math.Round(r.Time*1000)), r.Value
+	}
+	step := time.Duration(t[1]-t[0]) * time.Millisecond
+	used = time.Duration(t[cut]-t[0])*time.Millisecond > b.observed+72*time.Hour
+	from := int64(math.MinInt64)
+	if keep != math.MaxInt64 {
+		from = t[cut] - keep.Milliseconds()
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return false, err
+	}
+	o, err := os.Create(out)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }()
+	w := bufio.NewWriter(o)
+	_, _ = w.WriteString(backtest.Header) // the error stays in w
+	s := e.Add("w", labels.FromStrings("i", "0"), step, baseline.SeriesOptions{})
+	s.Learn(t[:cut], v[:cut], from, nil)
+	var buf []byte
+	for i, r := range rows {
+		sc := baseline.Score{}
+		if i >= cut && used {
+			sc = s.Observe(t[i], v[i])
+		}
+		buf = backtest.Append(buf[:0], r, sc)
+		_, _ = w.Write(buf)
+	}
+	return used, w.Flush()
+}
