@@ -156,9 +156,8 @@ func TestFewerCustomersAreNoTroubleOfTheDatabase(t *testing.T) {
 	e.Step(t0.Add(2 * time.Minute))
 	require.Len(t, live(e), 1)
 	i := live(e)[0]
-	for _, c := range i.Causes {
-		t.Log(c.Entity.Name, c.Confidence, c.Score, c.Text)
-	}
 	require.Equal(t, "lb", i.Causes[0].Entity.Name)
+	require.Equal(t, "lb traffic change affecting api, db and web", i.Title)
+	require.Contains(t, i.Summary, "12 anomalies on ")
 	require.False(t, i.NoClearCause)
 }

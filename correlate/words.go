@@ -13,7 +13,11 @@ import (
 func (v *view) words(i *Incident) {
 	i.Title = v.title(i)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s on %s since %s.", plural(len(i.Alerts), "alert", "alerts"), v.where(i), i.Start.Format("15:04:05 MST"))
+	what := plural(len(i.Alerts), "alert", "alerts")
+	if len(i.Alerts) == 0 {
+		what = plural(len(i.Anomalies), "anomaly", "anomalies")
+	}
+	fmt.Fprintf(&b, "%s on %s since %s.", what, v.where(i), i.Start.Format("15:04:05 MST"))
 	switch {
 	case len(i.Causes) == 0:
 	case i.NoClearCause:
@@ -101,7 +105,7 @@ func (v *view) subject(e Entity) (text, tier string) {
 
 // trouble is what is wrong with the cause in a word.
 func (v *view) trouble(resource string) string {
-	down, slow, errs := 0, 0, 0
+	down, slow, errs, traffic := 0, 0, 0, 0
 	for _, it := range v.rootItems {
 		w := words(it.rec.place.name)
 		switch {
@@ -109,11 +113,15 @@ func (v *view) trouble(resource string) string {
 			down++
 		case it.class == classError:
 			errs++
+		case it.class == classTraffic:
+			traffic++
 		default:
 			slow++
 		}
 	}
 	switch {
+	case traffic > 0 && traffic == len(v.rootItems):
+		return "traffic change"
 	case resource == "certificate":
 		return "certificate failure"
 	case resource == "deploy":

@@ -27,6 +27,8 @@ const (
 	resolvePatience = 200 * time.Second
 	// stormOver is how long no further alert comes when a storm is over.
 	stormOver = 20 * time.Second
+	// maxNamed is how many anomalies are named.
+	maxNamed = 3
 	// storm is how many alerts the default fault must raise.
 	storm = 50
 )
@@ -291,12 +293,20 @@ func (p *scenario) contextual(ctx context.Context) error {
 		}
 		active, err := p.stack.Prometheus.Query(ctx, `tidemark_anomaly_active{kind="contextual"} == 1`)
 		for _, a := range active {
-			p.anomalies = append(p.anomalies, fmt.Sprintf("%s %s", a.Labels["watch"], a.Labels["instance"]))
+			where := a.Labels["instance"]
+			if client := a.Labels["client"]; client != "" {
+				where = client + " → " + a.Labels["server"]
+			}
+			p.anomalies = append(p.anomalies, a.Labels["watch"]+" of "+where)
 		}
 		return len(active) > 0, err
 	})
 	if err != nil {
 		return err
+	}
+	slices.Sort(p.anomalies)
+	if n := len(p.anomalies) - maxNamed; n > 0 {
+		p.anomalies = append(p.anomalies[:maxNamed], fmt.Sprintf("%d more", n))
 	}
 	p.say("Contextual anomaly after %s: %s.", time.Since(p.injected).Round(time.Second), strings.Join(p.anomalies, ", "))
 	err = until(ctx, causePatience, "an incident tells of it", p.look)
