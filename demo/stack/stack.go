@@ -149,14 +149,19 @@ func (s *Stack) WriteHistory(ctx context.Context) (history.Stats, error) {
 	if err != nil {
 		return stats, fmt.Errorf("write history: %w", err)
 	}
-	// This ends now, after the time the rest took, so that the first scrape follows closely.
-	fine, err := history.Write(ctx, s.Prometheus.DataDir(), past, history.Options{
-		From: change, To: time.Now(), Step: scrapeInterval, Block: 2 * fineHistory,
-	})
-	if err != nil {
-		return stats, fmt.Errorf("write history: %w", err)
+	// Writing takes its time, so what has passed meanwhile is written after it: the first scrape follows closely.
+	// rate() would misjudge a gap.
+	for from, n := change, 0; n < 2; n++ {
+		to := time.Now().Truncate(scrapeInterval)
+		fine, err := history.Write(ctx, s.Prometheus.DataDir(), past, history.Options{
+			From: from, To: to, Step: scrapeInterval, Block: 2 * fineHistory,
+		})
+		if err != nil {
+			return stats, fmt.Errorf("write history: %w", err)
+		}
+		stats.Samples, stats.Blocks, stats.Took = stats.Samples+fine.Samples, stats.Blocks+fine.Blocks, stats.Took+fine.Took
+		from = to
 	}
-	stats.Samples, stats.Blocks = stats.Samples+fine.Samples, stats.Blocks+fine.Blocks
 	return stats, s.Shop.Continue(past)
 }
 
