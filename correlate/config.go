@@ -13,7 +13,7 @@ type Config struct {
 	// Wait is how long the first post of an incident waits for more alerts and for evidence.
 	Wait model.Duration `yaml:"wait,omitempty"`
 	// ClearWait is how long it waits at most, in all, while the cause is not settled: its confidence is
-	// under 0.7, or the metrics have not had their say.
+	// under 0.9 (0.7 after ten seconds), or the metrics have not had their say.
 	ClearWait model.Duration `yaml:"clear_wait,omitempty"`
 	// ResolveAfter is how long all alerts of an incident must have ended before it is resolved; alerts
 	// that flap faster do not flap the incident.

@@ -18,8 +18,11 @@ const (
 	// nothing of what has no alerts: their mind is the more open one.
 	openAlerts  = 0.12
 	openMetrics = 0.05
-	// settledCause is the confidence from which on the first post waits for nothing more.
-	settledCause = 0.7
+	// surelySettled is the confidence from which on the first post waits for nothing more; after settleTime
+	// settledCause is enough. A storm that has only begun has not shown all of its sides.
+	surelySettled = 0.9
+	settledCause  = 0.7
+	settleTime    = 10 * time.Second
 	// sampleGrid is how long before the first alert the newest sample may lie to be of its time.
 	sampleGrid = 5 * time.Second
 )
@@ -40,6 +43,7 @@ func (v *view) causes(i *Incident) {
 		}
 		q.Changes = v.changesAt(q)
 		if r, ok := ev.Ranking(q); ok {
+			v.t.sampled = !r.End.IsZero()
 			v.t.measured = r.End.IsZero() || r.End.After(q.FirstAlert.Add(-sampleGrid))
 			if tells(&r) {
 				v.see(i.Causes, r)

@@ -39,6 +39,7 @@ type tracked struct {
 	opened    time.Time // zero: not yet told
 	unsettled bool      // not yet told: the next alerts or the metrics may change the cause
 	looked    time.Time // when it was found unsettled last
+	sampled   bool      // there are metrics that have a say
 	measured  bool      // the metrics of the time of the first alert had their say, or there are none
 	state     string
 	revision  int
@@ -411,7 +412,7 @@ func (e *Engine) open(t *tracked, now time.Time) EventType {
 	if !ok || now.Before(at) || !t.group.alive() && !t.outlived(at) {
 		return ""
 	}
-	t.unsettled = t.group.alive() && now.Before(t.since().Add(time.Duration(e.cfg.ClearWait))) && !e.settled(t)
+	t.unsettled = t.group.alive() && now.Before(t.since().Add(time.Duration(e.cfg.ClearWait))) && !e.settled(t, now)
 	if t.unsettled {
 		t.looked, t.stale = now, true
 		return ""
@@ -434,9 +435,12 @@ const lookAgain = 2 * time.Second
 
 // settled: the cause is as good as known. The first alerts of a storm come from whoever has the lowest
 // threshold, so the alerts alone are not believed before the metrics were asked.
-func (e *Engine) settled(t *tracked) bool {
-	i := e.renderOf(t)
-	return len(i.Causes) > 0 && i.Causes[0].Confidence >= settledCause && (t.measured || e.deps.Evidence == nil)
+func (e *Engine) settled(t *tracked, now time.Time) bool {
+	i, need := e.renderOf(t), settledCause
+	if t.sampled && now.Before(t.since().Add(settleTime)) {
+		need = surelySettled
+	}
+	return len(i.Causes) > 0 && i.Causes[0].Confidence >= need && (t.measured || e.deps.Evidence == nil)
 }
 
 func (t *tracked) tell(e *Engine, now time.Time) {

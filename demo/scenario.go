@@ -118,7 +118,7 @@ func (p *scenario) start(ctx context.Context) error {
 		stats.Series, float64(stats.Samples)/1e6, stats.Blocks, stats.Bytes>>20, stats.Took.Round(100*time.Millisecond))
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("not within %s", startPatience))
 	defer cancel()
-	if err := errors.Join(s.Alertmanager.Start(), s.Prometheus.Start()); err != nil {
+	if err := errors.Join(s.Alertmanager.Start(), s.Prometheus.Start(), s.Resume(ctx)); err != nil {
 		return err
 	}
 	if err := errors.Join(s.Prometheus.WaitReady(ctx), s.Alertmanager.WaitReady(ctx)); err != nil {

@@ -110,6 +110,7 @@ func startServers(t *testing.T, s *stack.Stack) {
 	require.NoError(t, err)
 	require.NoError(t, s.Prometheus.Start())
 	require.NoError(t, s.Alertmanager.Start())
+	require.NoError(t, s.Resume(ctx))
 	require.NoError(t, s.Prometheus.WaitReady(ctx))
 	require.NoError(t, s.Alertmanager.WaitReady(ctx))
 }

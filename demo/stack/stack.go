@@ -60,6 +60,9 @@ type Stack struct {
 	opts   Options
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+
+	past     *shop.Past
+	pastEnds time.Time
 }
 
 // New starts the shop, the pager and the fail-over endpoint, chooses addresses and writes all
@@ -130,8 +133,8 @@ func (s *Stack) addresses() (prom, am, tide string, err error) {
 // simulated past.
 const callsToMeasure = 500
 
-// WriteHistory simulates the past into Prometheus' storage; Prometheus must not run. The running
-// shop then continues from its end.
+// WriteHistory simulates the past, up to some seconds from now, into Prometheus' storage; Prometheus must not
+// run. Resume lets the running shop continue from its end.
 func (s *Stack) WriteHistory(ctx context.Context) (history.Stats, error) {
 	err := Until(ctx, "the shop answers", func(context.Context) (bool, error) {
 		_, calls := s.Shop.Overhead()
@@ -149,10 +152,10 @@ func (s *Stack) WriteHistory(ctx context.Context) (history.Stats, error) {
 	if err != nil {
 		return stats, fmt.Errorf("write history: %w", err)
 	}
-	// Writing takes its time, so what has passed meanwhile is written after it: the first scrape follows closely.
-	// rate() would misjudge a gap.
+	// Writing takes its time, so what has passed meanwhile is written after it, and a moment more: Prometheus
+	// refuses scrapes until then and starts meanwhile. rate() would misjudge a gap before the first scrape.
 	for from, n := change, 0; n < 2; n++ {
-		to := time.Now().Truncate(scrapeInterval)
+		to := time.Now().Add(time.Duration(n) * startTime).Truncate(scrapeInterval)
 		fine, err := history.Write(ctx, s.Prometheus.DataDir(), past, history.Options{
 			From: from, To: to, Step: scrapeInterval, Block: 2 * fineHistory,
 		})
@@ -160,9 +163,24 @@ func (s *Stack) WriteHistory(ctx context.Context) (history.Stats, error) {
 			return stats, fmt.Errorf("write history: %w", err)
 		}
 		stats.Samples, stats.Blocks, stats.Took = stats.Samples+fine.Samples, stats.Blocks+fine.Blocks, stats.Took+fine.Took
-		from = to
+		from, s.pastEnds = to, to
 	}
-	return stats, s.Shop.Continue(past)
+	s.past = past
+	return stats, nil
+}
+
+// startTime is how long Prometheus takes to start, at most.
+const startTime = 8 * time.Second
+
+// Resume waits for the end of the written past and lets the running shop continue from there. Prometheus is
+// started before it.
+func (s *Stack) Resume(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(time.Until(s.pastEnds)):
+		return s.Shop.Continue(s.past)
+	}
 }
 
 // stopPatience is how long a server may take to stop.
