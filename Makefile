@@ -102,6 +102,10 @@ size-check: build ## Hold the size of the sidecar under 35 MB.
 .PHONY: bench
 bench: bench-detect bench-cause bench-storms bench-logs bench-speed ## Measure every figure that the docs name but those of bench-scale (needs the labelled data).
 
+.PHONY: bench-peers
+bench-peers: ## What customary formulas reach on the same labelled series.
+	$(GO) run ./internal/benchmarks/detect --peers
+
 .PHONY: bench-detect
 bench-detect: ## Accuracy of detection on labelled series.
 	$(GO) run ./internal/benchmarks/detect

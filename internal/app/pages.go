@@ -74,7 +74,7 @@ func (p *pages) describe(name string) string {
 
 func (p *pages) Series(f web.SeriesFilter) (rows []web.SeriesRow, total int) {
 	words := strings.Fields(strings.ToLower(f.Query))
-	for _, e := range p.s.scorer.all() {
+	for _, e := range worstFirst(p.s.scorer.all()) {
 		sc := e.series.Last()
 		if f.OnlyAnomalous && !sc.Active || f.Watch != "" && e.watch.Name != f.Watch {
 			continue
@@ -93,6 +93,21 @@ func (p *pages) Series(f web.SeriesFilter) (rows []web.SeriesRow, total int) {
 		}
 	}
 	return rows, total
+}
+
+// worstFirst puts what is anomalous before the rest, the highest score first; the rest keeps its order.
+func worstFirst(all []*entry) []*entry {
+	score := map[*entry]float64{} // Of the few that are anomalous: there may be a million that are not.
+	out, calm := make([]*entry, 0, len(all)), make([]*entry, 0, len(all))
+	for _, e := range all {
+		if sc := e.series.Last(); sc.Active {
+			score[e], out = sc.Raw, append(out, e)
+		} else {
+			calm = append(calm, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *entry) int { return cmp.Compare(score[b], score[a]) })
+	return append(out, calm...)
 }
 
 // row is the series as a line of a table.
@@ -145,7 +160,7 @@ func (p *pages) Topology() []web.Edge {
 	var out []web.Edge
 	for _, e := range p.s.graph.Edges(p.s.app.now()) {
 		out = append(out, web.Edge{
-			From: e.From.Name, To: e.To.Name, Kind: string(e.Kind), Source: e.Source,
+			From: e.From.Name, To: e.To.Name, FromKind: string(e.From.Kind), ToKind: string(e.To.Kind), Kind: string(e.Kind), Source: e.Source,
 			Confidence: e.Confidence, FirstSeen: e.FirstSeen, LastSeen: e.LastSeen,
 		})
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 
@@ -134,9 +136,9 @@ type evidenceView struct {
 }
 
 type causeView struct {
-	Name, Text string
-	Confidence float64
-	Evidence   []evidenceView
+	Name, Text     string
+	Confidence     float64
+	Evidence, More []evidenceView // What is read at once, and the rest.
 }
 
 type hopView struct{ Name, Note string }
@@ -214,7 +216,11 @@ func (u *UI) view(inc *correlate.Incident) incidentView {
 		v.Revision = inc.Revision
 	}
 	for i, c := range inc.Causes {
-		view := causeView{Name: causeName(c), Text: c.Text, Confidence: c.Confidence, Evidence: evidence(c.Evidence)}
+		view := causeView{Name: causeName(c), Text: c.Text, Confidence: c.Confidence}
+		if !strings.HasPrefix(c.Text, c.Entity.Name) {
+			view.Text = capital(c.Text) // A name keeps its letters.
+		}
+		view.Evidence, view.More = split(evidence(c.Evidence))
 		switch {
 		case i == 0 && !inc.NoClearCause:
 			v.Cause = &view
@@ -235,6 +241,43 @@ func (u *UI) view(inc *correlate.Incident) incidentView {
 	v.Map, v.Reach = u.incidentMap(inc)
 	v.Charts = u.charts(inc)
 	return v
+}
+
+// evidenceShown is how many observations are read at once: what speaks against a cause is always among them.
+const evidenceShown = 5
+
+// split takes what is read at once: everything against, which is rare and must not be missed, and the first for.
+func split(all []evidenceView) (shown, more []evidenceView) {
+	if len(all) <= evidenceShown+1 {
+		return all, nil
+	}
+	room := evidenceShown
+	for _, e := range all {
+		if !e.For {
+			room--
+		}
+	}
+	for _, e := range all {
+		switch {
+		case !e.For:
+			shown = append(shown, e)
+		case room > 0:
+			room--
+			shown = append(shown, e)
+		default:
+			more = append(more, e)
+		}
+	}
+	return shown, more
+}
+
+// capital begins a sentence.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 // charts draws the anomalies of the incident, the strongest first, with the incident shaded.

@@ -32,10 +32,16 @@ func (u *UI) incidentMap(inc *correlate.Incident) (drawing template.HTML, reach 
 		root = c.Entity.Name
 		note(root, c.Start)
 	}
+	all := append(u.Data.Topology(), pathEdges(inc)...)
+	for _, e := range all {
+		if at, ok := began[e.To]; ok && e.Kind == "owns" && e.From != e.To {
+			note(e.From, at) // Alerts of its instances are the service's.
+		}
+	}
 	chosen := mapped(inc, root, began)
 	var edges []Edge
 	seen := map[[2]string]bool{}
-	for _, e := range append(u.Data.Topology(), pathEdges(inc)...) {
+	for _, e := range all {
 		key := [2]string{e.From, e.To}
 		if e.Kind == "call" && chosen[e.From] && chosen[e.To] && !seen[key] {
 			seen[key] = true
@@ -113,8 +119,8 @@ const boxW, boxH, rowH = 176.0, 40.0, 52.0
 // drawGraph lays the call edges out in layers, callers left of callees. look gives an entity's class
 // and the second line in its box.
 func drawGraph(title string, edges []Edge, look func(name string) (class, note string)) template.HTML {
-	layers, pos := layout(edges)
-	if len(pos) == 0 || len(pos) > maxDrawn {
+	layers, pos, bends := layout(edges)
+	if entities := len(pos) - countBends(bends); entities == 0 || entities > maxDrawn {
 		return ""
 	}
 	tallest := 0
@@ -134,14 +140,25 @@ func drawGraph(title string, edges []Edge, look func(name string) (class, note s
 		if e.Kind != "call" || e.From == e.To {
 			continue
 		}
-		x1, y1 := at(e.From)
-		x2, y2 := at(e.To)
-		y1, y2 = y1+boxH/2, y2+boxH/2
 		bend := min(40, (dx-boxW)/2)
-		fmt.Fprintf(&b, `<path class="edge" d="M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1fl-7 -4m7 4l-7 4"/>`, x1+boxW, y1, x1+boxW+bend, y1, x2-bend, y2, x2, y2)
+		x, y := at(e.From)
+		x, y = x+boxW, y+boxH/2
+		fmt.Fprintf(&b, `<path class="edge" d="M%.1f %.1f`, x, y)
+		for _, via := range append(bends[[2]string{e.From, e.To}], e.To) {
+			x2, y2 := at(via)
+			y2 += boxH / 2
+			fmt.Fprintf(&b, "C%.1f %.1f %.1f %.1f %.1f %.1f", x+bend, y, x2-bend, y2, x2, y2)
+			if x, y = x2+boxW, y2; via != e.To {
+				fmt.Fprintf(&b, "H%.1f", x) // Through the layer, where no box is.
+			}
+		}
+		b.WriteString(`l-7 -4m7 4l-7 4"/>`)
 	}
 	for _, layer := range layers {
 		for _, name := range layer {
+			if strings.HasPrefix(name, bendMark) {
+				continue
+			}
 			x, y := at(name)
 			class, note := look(name)
 			line := 17.0
@@ -160,9 +177,19 @@ func drawGraph(title string, edges []Edge, look func(name string) (class, note s
 	return template.HTML(b.String()) //nolint:gosec // Built of numbers and escaped names.
 }
 
+// bendMark begins the names of the places at which an edge passes through a layer; no entity has it.
+const bendMark = "\x00"
+
+func countBends(bends map[[2]string][]string) (n int) {
+	for _, b := range bends {
+		n += len(b)
+	}
+	return n
+}
+
 // layout puts every entity of a call edge one layer right of its farthest caller; cycles are cut at
-// the deepest layer.
-func layout(edges []Edge) (layers [][]string, pos map[string][2]int) {
+// the deepest layer. An edge over several layers gets a place in each between, so that it passes behind no box.
+func layout(edges []Edge) (layers [][]string, pos map[string][2]int, bends map[[2]string][]string) {
 	depth := map[string]int{}
 	var calls []Edge
 	for _, e := range edges {
@@ -183,6 +210,21 @@ func layout(edges []Edge) (layers [][]string, pos map[string][2]int) {
 			break
 		}
 	}
+	bends = map[[2]string][]string{}
+	short := make([]Edge, 0, len(calls)) // Edges from one layer to the next.
+	for _, e := range calls {
+		key, from := [2]string{e.From, e.To}, e.From
+		if _, twice := bends[key]; twice {
+			continue
+		}
+		for d := depth[e.From] + 1; d < depth[e.To]; d++ {
+			via := fmt.Sprintf("%s%d %s %s", bendMark, d, e.From, e.To)
+			depth[via], bends[key] = d, append(bends[key], via)
+			short = append(short, Edge{From: from, To: via})
+			from = via
+		}
+		short = append(short, Edge{From: from, To: e.To})
+	}
 	names := make([]string, 0, len(depth))
 	for n := range depth {
 		names = append(names, n)
@@ -196,8 +238,8 @@ func layout(edges []Edge) (layers [][]string, pos map[string][2]int) {
 		pos[n] = [2]int{depth[n], len(layers[depth[n]])}
 		layers[depth[n]] = append(layers[depth[n]], n)
 	}
-	uncross(layers, pos, calls)
-	return layers, pos
+	uncross(layers, pos, short)
+	return layers, pos, bends
 }
 
 // uncross orders every layer by the mean place of the neighbours, to and fro: the barycentre method of

@@ -77,8 +77,8 @@ func profileChart(values []float64) template.HTML {
 	if math.IsNaN(lo) || math.IsNaN(hi) {
 		return ""
 	}
-	if hi == lo {
-		hi = lo + 1
+	if hi-lo <= 1e-9*math.Abs(hi) {
+		return "" // The same all day is said in words.
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg role="img" viewBox="0 0 %g 126" aria-label="Expected value over the season"><path fill="none" stroke="var(--accent)" stroke-width="2" d="`, chartWidth)
@@ -106,6 +106,7 @@ type topologyPage struct {
 
 func (u *UI) topology(w http.ResponseWriter, r *http.Request) {
 	edges := u.Data.Topology()
+	slices.SortStableFunc(edges, func(a, b Edge) int { return cmp.Compare(rankOf(a.Kind), rankOf(b.Kind)) })
 	p := topologyPage{Edges: edges}
 	nodes := map[string]bool{}
 	for _, e := range edges {
@@ -120,6 +121,11 @@ func (u *UI) topology(w http.ResponseWriter, r *http.Request) {
 		return "node", ""
 	})
 	u.render(w, r, http.StatusOK, "topology", "/topology", "Topology", p)
+}
+
+// rankOf orders edges for reading: calls, then what runs where.
+func rankOf(kind string) int {
+	return (slices.Index([]string{"call", "host", "uses", "owns", "in", "same"}, kind) + 7) % 7
 }
 
 // unwell counts the firing alerts of entities.

@@ -224,6 +224,7 @@ func ticks(from, to time.Time, limit int) (at []time.Time, layout string) {
 
 // clip shortens s to n runes and takes out what would move or hide its letters.
 func clip(s string, n int) string {
+	s = strings.Join(strings.Fields(s), " ") // Expressions of several lines are shown in one.
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return '·'

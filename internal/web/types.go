@@ -138,6 +138,8 @@ func about(seconds float64) string {
 type Edge struct {
 	From       string    `json:"from"`
 	To         string    `json:"to"`
+	FromKind   string    `json:"from_kind,omitempty"` // service, pod, instance, node, …
+	ToKind     string    `json:"to_kind,omitempty"`
 	Kind       string    `json:"kind"`
 	Source     string    `json:"source"`
 	Confidence float64   `json:"confidence"`

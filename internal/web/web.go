@@ -4,6 +4,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"embed"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -179,7 +181,15 @@ func (u *UI) funcs() template.FuncMap {
 			}
 			return Number(*v)
 		},
-		"count":   count,
+		"count": count,
+		"score": func(v *float64) string {
+			if v == nil {
+				return "–"
+			}
+			return fmt.Sprintf("%.2f", *v) // 1 is the edge: a hundredth of it is fine enough.
+		},
+		"horizon": func(s string) string { return numberAndUnit.ReplaceAllString(s, "$1 $2") },
+		"becomes": func(kind string) string { return cmp.Or(edgeWords[kind], kind) },
 		"percent": func(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) },
 		"clock": func(t time.Time) string {
 			if t.IsZero() {
@@ -211,6 +221,12 @@ func (u *UI) lasted(start, end time.Time) string {
 	}
 	return Duration(end.Sub(start))
 }
+
+// numberAndUnit is a duration of one unit, such as 24h.
+var numberAndUnit = regexp.MustCompile(`^(\d+)([a-z]+)$`)
+
+// edgeWords are the kinds of edges as they are read between two names.
+var edgeWords = map[string]string{"call": "calls", "owns": "owns", "host": "runs on", "uses": "uses", "in": "is in", "same": "is"}
 
 // plural writes a number with its noun.
 func plural(n int, one, many string) string {

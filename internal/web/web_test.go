@@ -332,3 +332,50 @@ func TestALimitIsToldInWords(t *testing.T) {
 		require.Equal(t, want, l.Say())
 	}
 }
+
+func TestFiveObservationsAreReadAtOnceAndNoneAgainstIsHidden(t *testing.T) {
+	inc := incident("x")
+	inc.Causes[0].Evidence = nil
+	for i := range 12 {
+		inc.Causes[0].Evidence = append(inc.Causes[0].Evidence, cause.Evidence{For: i != 10, Text: fmt.Sprintf("observation %d", i), Query: "up", Value: 1})
+	}
+	body := get(t, serve(t, &fake{incidents: []correlate.Incident{inc}}), "/incidents/abc123").Body.String()
+	shown, folded, found := strings.Cut(body, "7 more observations")
+	require.True(t, found)
+	for _, want := range []string{"observation 0", "observation 3", "observation 10", "query = 1"} {
+		require.Contains(t, shown, want)
+	}
+	require.NotContains(t, shown, "observation 4<")
+	require.Contains(t, folded, "observation 11")
+}
+
+func TestAServiceIsUnwellWithItsInstancesAndNoEdgePassesBehindABox(t *testing.T) {
+	inc := incident("")
+	inc.Path = nil
+	inc.Causes[0].Entity.Name = "db"
+	member := func(name string, after time.Duration) correlate.Member {
+		return correlate.Member{Labels: model.LabelSet{"alertname": "A"}, StartsAt: inc.Start.Add(after), Status: "firing", Entity: correlate.Entity{Name: name}}
+	}
+	inc.Alerts = []correlate.Member{member("web-1", 20*time.Second), member("api", 30*time.Second), member("db", time.Second)}
+	edges := []web.Edge{
+		{From: "web", To: "api", Kind: "call"}, {From: "api", To: "db", Kind: "call"}, {From: "web", To: "db", Kind: "call"},
+		{From: "web", To: "web-1", Kind: "owns", ToKind: "instance"},
+	}
+	h := serve(t, &fake{incidents: []correlate.Incident{inc}, edges: edges})
+	body := get(t, h, "/incidents/abc123").Body.String()
+	require.Regexp(t, `>web</text><text class="note"[^>]*>\+20 s</text>`, body, "web has the trouble of web-1")
+
+	page := get(t, h, "/topology").Body.String()
+	require.Contains(t, page, `calls</td>`)
+	require.Contains(t, page, `web-1 <span class="muted">instance</span>`)
+	require.Regexp(t, `class="edge" d="M[0-9. ]+C[0-9. ]+H[0-9.]+C`, page, "the edge over a layer has a place of its own in it")
+}
+
+func TestAScoreThatIsNoAnomalyHasNoKind(t *testing.T) {
+	v, calm := 1.5, 1.9e-7
+	h := serve(t, &fake{details: map[string]web.SeriesDetail{"w{}": {SeriesRow: web.SeriesRow{Watch: "w", Labels: "{}", Value: &v, Score: &calm, Kind: "shift"}}}})
+	body := get(t, h, "/series?watch=w&labels=%7B%7D").Body.String()
+	require.NotContains(t, body, "shift")
+	require.Contains(t, body, "0.00")
+	require.Contains(t, body, "The same is expected all day")
+}

@@ -52,21 +52,25 @@ const command = "go run ./internal/benchmarks/detect"
 
 func main() {
 	doc := flag.String("out", "docs/benchmarks-detect.md", "Markdown file to write.")
+	beside := flag.Bool("peers", false, "Write docs/benchmarks-peers.md instead: customary formulas on the same series.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *doc); err != nil {
+	if err := run(ctx, *doc, *beside); err != nil {
 		fmt.Fprintln(os.Stderr, "detect:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, doc string) error {
+func run(ctx context.Context, doc string, beside bool) error {
 	data := os.Getenv("TIDEMARK_DATA")
 	if data == "" {
 		return fmt.Errorf("set TIDEMARK_DATA to the folder that holds anomaly/")
 	}
 	b := &bench{data: data + "/anomaly", scorer: os.Getenv("TIDEMARK_BENCH"), observed: 7 * 24 * time.Hour}
+	if beside {
+		return b.comparison(ctx, "docs/benchmarks-peers.md")
+	}
 	for _, part := range []func(context.Context) error{b.scores, b.budgets, b.forecasts, b.limits, b.holidays, b.filed, b.cost} {
 		if err := part(ctx); err != nil {
 			return err
