@@ -95,6 +95,31 @@ func (c *Counts) add(bin int, p *tuning.Params) {
 	c[bin] += unit
 }
 
+// Blend is what several histograms have in common, as of so many blocks.
+func Blend(of []Counts, blocks float64) (out Counts) {
+	var share [Bins]float64
+	n := 0.0
+	for i := range of {
+		total := of[i].total()
+		if total == 0 {
+			continue
+		}
+		n++
+		for k, x := range of[i] {
+			share[k] += float64(x) / unit / total
+		}
+	}
+	for k := range out {
+		if n > 0 {
+			out[k] = uint16(unit*blocks*share[k]/n + 0.5)
+		}
+	}
+	return out
+}
+
+// Fit sets the law by the counts.
+func (c *Cell) Fit(d *Detector, p *tuning.Params, n *Counts) { c.put(fit(d, p, n)) }
+
 // Forget takes a share of all counts away.
 func (c *Counts) Forget(share float64) {
 	for k, n := range c {

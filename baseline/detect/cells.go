@@ -74,6 +74,13 @@ func (c *Cells) Close(p *tuning.Params, n *[Count]Counts) {
 	}
 }
 
+// Fit sets every law by the counts.
+func (c *Cells) Fit(p *tuning.Params, n *[Count]Counts) {
+	for i := range table {
+		c.put(i, fit(&table[i], p, &n[i]))
+	}
+}
+
 // Valid says whether every law can be used.
 func (c *Cells) Valid() bool {
 	for i := range table {

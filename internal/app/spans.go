@@ -122,8 +122,8 @@ func (s *spans) one(minute int64, service string, sp *tracepb.Span) {
 	}
 	delete(s.waiting, id)
 	x := served{
-		key:     spanKey{service: service, operation: sp.GetName(), side: serverSide},
-		failed:  sp.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR,
+		key:    spanKey{service: service, operation: sp.GetName(), side: serverSide},
+		failed: sp.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR,
 	}
 	if from, to := sp.GetStartTimeUnixNano(), sp.GetEndTimeUnixNano(); to > from {
 		x.seconds = float64(to-from) / 1e9

@@ -209,9 +209,30 @@ func (s *scorer) enter(w *watch, ls labels.Labels) *entry {
 	if len(s.entries) < export.AutoLimit {
 		e.ring, e.kept = &ring{}, textsOf(ls, w.Name)
 	}
+	if w.learned && e.series.First() == 0 {
+		e.series.Resemble(s.alike(w, ls))
+	}
 	w.series[e.series] = e
 	s.entries = append(s.entries, e)
 	return e
+}
+
+// asked bounds how many series of a watch a new one is compared with.
+const asked = 256
+
+// alike are the series of a watch that a new one may resemble, those first that it may have replaced; the lock
+// is held.
+func (s *scorer) alike(w *watch, ls labels.Labels) (out []*baseline.Series) {
+	class, ok := classOf(ls)
+	var rest []*baseline.Series
+	for _, e := range w.order[:min(asked, len(w.order))] {
+		if c, has := classOf(e.series.Labels()); ok && has && c == class {
+			out = append(out, e.series)
+		} else {
+			rest = append(rest, e.series)
+		}
+	}
+	return append(out, rest...)
 }
 
 // forget drops the series that have been gone for long; it looks once an hour.
