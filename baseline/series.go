@@ -144,6 +144,13 @@ func (s *Series) Labels() labels.Labels {
 // labelSet is Labels for callers that hold the lock of the series or of the engine.
 func (s *Series) labelSet() labels.Labels { return s.engine.symbols.unpack(s.packed) }
 
+// First is the time of the first sample, in unix milliseconds; 0 before there is one.
+func (s *Series) First() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.core.First
+}
+
 // Last is the score of the last sample.
 func (s *Series) Last() Score {
 	s.mu.Lock()
@@ -171,13 +178,18 @@ func (s *Series) silent(t int64, v float64) Score {
 	sc := s.last.score()
 	sc.Time, sc.Value, sc.Raw, sc.Alarm = t, v, 0, 0
 	sc.Expected, sc.Lower, sc.Upper = math.NaN(), math.NaN(), math.NaN()
+	sc.Kind, sc.Detector = "", ""
 	return sc
 }
 
 func (s *Series) observe(t int64, v float64) Score {
 	c := &s.core
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return s.silent(t, v)
+		sc := s.silent(t, v)
+		if !s.blank() && t > c.Last {
+			s.alarm(&sc, t) // an anomaly from before ends in its time
+		}
+		return sc
 	}
 	if c.Last != 0 && t <= c.Last { // late or twice
 		return s.silent(t, v)

@@ -109,12 +109,17 @@ func (e *entry) observeOne(t int64, v float64) {
 	}
 }
 
-// absent scores the lack of the sample that was due at t.
-func (e *entry) absent(t int64) {
+// absent scores the lack of the sample that was due at t; nothing is wrong with it when another series has taken
+// the place of this one.
+func (e *entry) absent(t int64, replaced bool) {
 	if t <= e.seen {
 		return
 	}
-	sc := e.series.Absent(t)
+	score := e.series.Absent
+	if replaced {
+		score = e.series.Left
+	}
+	sc := score(t)
 	sc.Time, sc.Value = t, math.NaN()
 	e.keep(sc, false)
 }

@@ -217,8 +217,9 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 	}
 	last := w.next.Add(-w.interval).UnixMilli()
 	entries := s.inOrder(w)
+	successors := replaced(entries, last)
 	for _, e := range entries {
-		e.absent(last)
+		e.absent(last, successors[e])
 	}
 	for _, f := range s.engine.EndTick(w.Name, last) {
 		if e := w.series[f.Series]; e != nil {
