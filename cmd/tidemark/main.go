@@ -24,6 +24,7 @@ import (
 
 	"github.com/tidemark/tidemark/internal/admit"
 	"github.com/tidemark/tidemark/internal/app"
+	"github.com/tidemark/tidemark/internal/progress"
 )
 
 func main() {
@@ -128,7 +129,19 @@ func parse(args []string) (app.Options, *slog.Logger, error) {
 		opts.ExternalURL = &url.URL{}
 	}
 	opts.Retention = keep
+	logConfig.Writer = clearLine{os.Stderr}
+	opts.Terminal = os.Stderr
 	opts.Logger = promslog.New(&logConfig)
 	memory.apply(opts.Logger)
 	return opts, opts.Logger, nil
+}
+
+// clearLine writes log lines; on a terminal each takes the place of the bar that is drawn there.
+type clearLine struct{ w *os.File }
+
+func (c clearLine) Write(p []byte) (int, error) {
+	if progress.Terminal(c.w) {
+		_, _ = c.w.WriteString("\r\x1b[K") // The bar comes again with its next step.
+	}
+	return c.w.Write(p)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -56,8 +57,10 @@ type Options struct {
 	MaxConnections  int
 	ReadTimeout     time.Duration
 
-	Logger *slog.Logger
-	Now    func() time.Time // Default time.Now.
+	// Terminal is where a bar shows how far the history is learned, if it is a terminal; nil shows none.
+	Terminal io.Writer
+	Logger   *slog.Logger
+	Now      func() time.Time // Default time.Now.
 }
 
 func (o *Options) validate() error {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"time"
+
+	"github.com/tidemark/tidemark/internal/promread"
 )
 
 // learners is how many watches are learned at a time: while one waits for Prometheus the other computes. How
@@ -59,7 +61,7 @@ func (s *scorer) toLearn() *watch {
 func (s *scorer) learn(ctx context.Context, w *watch) error {
 	pause := 2 * time.Second
 	for {
-		err := s.catchUp(ctx, w)
+		err := s.catchUp(promread.Paced(ctx), w)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -2,17 +2,21 @@ package app
 
 import (
 	"context"
+	"io"
 	"math"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/tidemark/tidemark/internal/progress"
 )
 
 // learning says how far the history is learned and how long the rest will take.
 type learning struct {
-	scorer *scorer
+	scorer   *scorer
+	terminal io.Writer // Where a bar is drawn if it is one; nil draws none.
 
 	mu       sync.Mutex
 	began    time.Time
@@ -77,16 +81,24 @@ func (l *learning) Run(ctx context.Context) error {
 	l.mu.Lock()
 	l.began, l.begin = l.scorer.now(), 0
 	l.mu.Unlock()
-	tick := time.NewTicker(learningLog)
-	defer tick.Stop()
+	bar := progress.New(l.terminal, "Learning") // Draws nothing where there is no terminal.
+	defer bar.Done()
+	draw := time.NewTicker(time.Second)
+	defer draw.Stop()
+	told := l.scorer.now()
 	for !l.scorer.learned.Load() {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-draw.C:
 		}
-		l.tell()
+		bar.Set(l.scorer.progress())
+		if now := l.scorer.now(); now.Sub(told) >= learningLog {
+			told = now
+			l.tell()
+		}
 	}
+	bar.Done()
 	<-ctx.Done()
 	return nil
 }

@@ -50,7 +50,7 @@ func (s *session) readAlertHistory(ctx context.Context) error {
 	// A series comes once for each slice of time that is read: a firing that goes over the edge of a
 	// slice began in the one before.
 	last := map[string]int64{}
-	err := s.prom.Read(ctx, matchers, from.UnixMilli(), now.UnixMilli(), func(series promread.Series) error {
+	err := s.prom.Read(promread.Paced(ctx), matchers, from.UnixMilli(), now.UnixMilli(), func(series promread.Series) error {
 		key := series.Labels.String()
 		before, known := last[key]
 		var starts []time.Time

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/snappy"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	commoncfg "github.com/prometheus/common/config"
@@ -34,6 +33,9 @@ type RemoteWriteConfig struct {
 	Timeout model.Duration `yaml:"timeout,omitempty"`
 	// Interval is the time between two rounds. A series is sent only when it has a newer sample.
 	Interval model.Duration `yaml:"interval,omitempty"`
+	// Message is auto (2.0, and 1.0 when the receiver does not know it), io.prometheus.write.v2.Request or
+	// prometheus.WriteRequest.
+	Message WriteMessage `yaml:"protobuf_message,omitempty"`
 	// MaxSamplesPerSend bounds the samples of one request.
 	MaxSamplesPerSend int `yaml:"max_samples_per_send,omitempty"`
 	// Headers are added to each request, such as X-Scope-OrgID for Mimir.
@@ -44,7 +46,7 @@ type RemoteWriteConfig struct {
 func DefaultRemoteWriteConfig() RemoteWriteConfig {
 	return RemoteWriteConfig{
 		HTTPConfig: commoncfg.DefaultHTTPClientConfig, Timeout: model.Duration(30 * time.Second),
-		Interval: model.Duration(15 * time.Second), MaxSamplesPerSend: 2000,
+		Interval: model.Duration(15 * time.Second), Message: MessageAuto, MaxSamplesPerSend: 2000,
 	}
 }
 
@@ -74,6 +76,11 @@ func (c *RemoteWriteConfig) Validate() error {
 	case c.Timeout <= 0, c.Interval <= 0, c.MaxSamplesPerSend <= 0:
 		return errors.New("export: remote_write.timeout, interval and max_samples_per_send must be above zero; leave them out for the defaults")
 	}
+	switch c.Message {
+	case MessageAuto, MessageV1, MessageV2:
+	default:
+		return fmt.Errorf("export: remote_write.protobuf_message is %q: want %q, %q or %q", c.Message, MessageAuto, MessageV2, MessageV1)
+	}
 	for name := range c.Headers {
 		if strings.Contains(" "+ownHeaders+" ", " "+strings.ToLower(name)+" ") {
 			return fmt.Errorf("export: remote_write.headers must not set %s", name)
@@ -96,14 +103,15 @@ type Sampler interface {
 	Samples(fn func(ls labels.Labels, t int64, v float64))
 }
 
-// RemoteWriter sends the samples of a Sampler by remote write 1.0
-// (prometheus.io/docs/specs/prw/remote_write_spec): snappy blocks, labels sorted, samples of a series in
+// RemoteWriter sends the samples of a Sampler by remote write 2.0 or 1.0
+// (prometheus.io/docs/specs/prw/remote_write_spec_2_0): snappy blocks, labels sorted, samples of a series in
 // order of time, 5xx tried again, 4xx never, a stale marker when a series ends.
 type RemoteWriter struct {
 	cfg    RemoteWriteConfig
 	http   *http.Client
 	source Sampler
 	sent   *sentSeries
+	v2     bool // What is sent now.
 	log    *slog.Logger
 	m      *remoteMetrics
 	clock  func() time.Time
@@ -154,7 +162,7 @@ func NewRemoteWriter(cfg RemoteWriteConfig, source Sampler, logger *slog.Logger,
 	if err != nil {
 		return nil, fmt.Errorf("http client of remote_write: %w", err)
 	}
-	return &RemoteWriter{cfg: cfg, http: client, source: source, sent: newSentSeries(), log: logger, m: newRemoteMetrics(reg), clock: time.Now}, nil
+	return &RemoteWriter{cfg: cfg, http: client, source: source, sent: newSentSeries(), v2: cfg.Message != MessageV1, log: logger, m: newRemoteMetrics(reg), clock: time.Now}, nil
 }
 
 // Run sends a round each interval until ctx ends, then marks all series stale.
@@ -259,23 +267,22 @@ func (w *RemoteWriter) retry(ctx context.Context, batch []prompb.TimeSeries) err
 
 // post sends one request.
 func (w *RemoteWriter) post(ctx context.Context, batch []prompb.TimeSeries) error {
-	raw, err := (&prompb.WriteRequest{Timeseries: batch}).Marshal()
+	raw, header, err := encode(batch, w.v2)
 	if err != nil {
 		return &remoteError{text: fmt.Sprintf("encode samples: %v", err)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(w.cfg.Timeout))
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.cfg.URL, bytes.NewReader(snappy.Encode(nil, raw)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.cfg.URL, bytes.NewReader(raw))
 	if err != nil {
 		return &remoteError{text: err.Error()}
 	}
 	for name, value := range w.cfg.Headers {
 		req.Header.Set(name, value)
 	}
-	req.Header.Set("Content-Encoding", "snappy")
-	req.Header.Set("Content-Type", "application/x-protobuf")
-	req.Header.Set("X-Prometheus-Remote-Write-Version", "0.1.0")
-	req.Header.Set("User-Agent", "Tidemark")
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
 	start := w.clock()
 	res, err := w.http.Do(req)
 	w.m.seconds.Observe(w.clock().Sub(start).Seconds())
@@ -288,6 +295,11 @@ func (w *RemoteWriter) post(ctx context.Context, batch []prompb.TimeSeries) erro
 	}
 	defer res.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
+	if w.v2 && w.cfg.Message == MessageAuto && !knowsV2(res) {
+		w.v2 = false
+		w.log.Info("The receiver does not know remote write 2.0, 1.0 is sent", "receiver", req.URL.Host, "status", res.Status)
+		return w.post(ctx, batch)
+	}
 	return judge(res, body)
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/prompb"
+	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
@@ -37,7 +38,10 @@ type endpoint struct {
 	got  []string // "time labels value", sorted within a request
 	at   []time.Time
 	fail func(n int) (status int, body string)
-	n    int
+	// old refuses 2.0 as a receiver of 1.0 does, blind takes it without looking at the type.
+	old, blind bool
+	versions   []string
+	n          int
 }
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -45,10 +49,10 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer e.mu.Unlock()
 	e.n++
 	e.at = append(e.at, time.Now())
-	for name, want := range map[string]string{
-		"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf",
-		"X-Prometheus-Remote-Write-Version": "0.1.0", "User-Agent": "Tidemark",
-	} {
+	version := r.Header.Get("X-Prometheus-Remote-Write-Version")
+	e.versions = append(e.versions, version)
+	kind := map[string]string{"0.1.0": "application/x-protobuf", "2.0.0": "application/x-protobuf;proto=io.prometheus.write.v2.Request"}[version]
+	for name, want := range map[string]string{"Content-Encoding": "snappy", "Content-Type": kind, "User-Agent": "Tidemark"} {
 		if got := r.Header.Get(name); got != want {
 			e.t.Errorf("header %s is %q, want %q", name, got, want)
 		}
@@ -59,8 +63,19 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.t.Errorf("not a snappy block: %v", err)
 	}
 	var req prompb.WriteRequest
-	if err := req.Unmarshal(raw); err != nil {
-		e.t.Errorf("not a WriteRequest: %v", err)
+	switch {
+	case version == "2.0.0" && e.old:
+		w.WriteHeader(http.StatusUnsupportedMediaType)
+		return
+	case version == "2.0.0" && !e.blind:
+		if req, err = fromV2(raw); err != nil {
+			e.t.Errorf("not a Request of 2.0: %v", err)
+		}
+		w.Header().Set("X-Prometheus-Remote-Write-Samples-Written", fmt.Sprint(len(req.Timeseries)))
+	default:
+		if err := req.Unmarshal(raw); err != nil {
+			e.t.Errorf("not a WriteRequest: %v", err)
+		}
 	}
 	if e.fail != nil {
 		if status, body := e.fail(e.n); status != 0 {
@@ -77,6 +92,57 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sort.Strings(got)
 	e.got = append(e.got, got...)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// fromV2 reads a message of 2.0 with Prometheus' own types.
+func fromV2(raw []byte) (out prompb.WriteRequest, err error) {
+	var req writev2.Request
+	if err := req.Unmarshal(raw); err != nil {
+		return out, err
+	}
+	b := labels.NewScratchBuilder(0)
+	for _, ts := range req.Timeseries {
+		ls, err := ts.ToLabels(&b, req.Symbols)
+		if err != nil {
+			return out, err
+		}
+		one := prompb.TimeSeries{Labels: prompb.FromLabels(ls, nil)}
+		for _, s := range ts.Samples {
+			one.Samples = append(one.Samples, prompb.Sample{Timestamp: s.Timestamp, Value: s.Value})
+		}
+		out.Timeseries = append(out.Timeseries, one)
+	}
+	return out, nil
+}
+
+func TestReceiversThatDoNotKnow20GetTheSameBy10(t *testing.T) {
+	for name, tc := range map[string]struct {
+		old, blind bool
+		want       []string
+	}{
+		"it knows 2.0":                         {false, false, []string{"2.0.0", "2.0.0"}},
+		"it refuses the content type":          {true, false, []string{"2.0.0", "0.1.0", "0.1.0"}},
+		"it does not look at the content type": {false, true, []string{"2.0.0", "0.1.0", "0.1.0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &endpoint{t: t, old: tc.old, blind: tc.blind}
+			server := httptest.NewServer(e)
+			defer server.Close()
+			cfg := export.DefaultRemoteWriteConfig()
+			cfg.URL = server.URL
+			src := series("w", 1, "job", "api")
+			source := fixed{src}
+			w, err := export.NewRemoteWriter(cfg, export.New(export.DefaultConfig(), source), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+			require.NoError(t, err)
+			require.NoError(t, w.Push(t.Context()))
+			require.Len(t, e.got, 10)
+			require.Contains(t, strings.Join(e.got, "\n"), "tidemark_observed")
+			source[0].Time += 1000
+			require.NoError(t, w.Push(t.Context()))
+			require.Len(t, e.got, 20)
+			require.Equal(t, tc.want, e.versions)
+		})
+	}
 }
 
 func describe(t *testing.T, ts prompb.TimeSeries) string {

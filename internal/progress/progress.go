@@ -48,7 +48,7 @@ type Bar struct {
 
 // New begins a bar on w, named by what is being done ("Learning"). When w is no terminal the bar draws nothing.
 func New(w io.Writer, what string) *Bar {
-	if !terminal(w) {
+	if !Terminal(w) {
 		return &Bar{}
 	}
 	return newBar(w, what, time.Now)
@@ -58,8 +58,8 @@ func newBar(w io.Writer, what string, now func() time.Time) *Bar {
 	return &Bar{w: w, what: what, now: now, begin: now()}
 }
 
-// terminal says whether w is a character device, which is what a terminal is.
-func terminal(w io.Writer) bool {
+// Terminal says whether w is a character device, which is what a terminal is.
+func Terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false

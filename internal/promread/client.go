@@ -29,6 +29,7 @@ type Client struct {
 	http    *http.Client
 	logger  *slog.Logger
 	metrics *metrics
+	pace    *pacer
 	reads   chan struct{} // Holds a token for every remote read in flight.
 	retry   retrypolicy.RetryPolicy[any]
 	engine  *engine
@@ -51,6 +52,7 @@ func New(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*Client, e
 		http:    client,
 		logger:  logger,
 		metrics: newMetrics(reg),
+		pace:    newPacer(cfg.LearningDuty, reg),
 		reads:   make(chan struct{}, cfg.MaxConcurrentReads),
 	}
 	c.retry, c.readBreaker, c.apiBreaker = retries(cfg.Retry), breaker(cfg.Retry), breaker(cfg.Retry)
@@ -145,7 +147,13 @@ func (c *Client) wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (c *Client) once(ctx context.Context, k call, read func(*http.Response) error) error {
+func (c *Client) once(ctx context.Context, k call, read func(*http.Response) error) (err error) {
+	paced := k.limited && isPaced(ctx)
+	if paced {
+		if err := c.pace.wait(ctx); err != nil {
+			return err
+		}
+	}
 	if k.limited {
 		release, err := c.acquire(ctx)
 		if err != nil {
@@ -170,11 +178,18 @@ func (c *Client) once(ctx context.Context, k call, read func(*http.Response) err
 	if c.cfg.Tenant != "" {
 		req.Header.Set("X-Scope-OrgID", c.cfg.Tenant)
 	}
+	counted := &countingReader{}
 	resp, err := c.http.Do(req)
+	counted.waited = time.Since(start)
+	if paced {
+		defer func() {
+			c.pace.done(counted.waited, counted.n, ReasonOf(err) == Overloaded || ReasonOf(err) == Unreachable)
+		}()
+	}
 	if err != nil {
 		return c.place(ctx, cctx, k, 0, &fault{reason: Unreachable, msg: "no answer", err: bare(err)})
 	}
-	counted := &countingReader{r: resp.Body}
+	counted.r = resp.Body
 	resp.Body = struct {
 		io.Reader
 		io.Closer
@@ -246,13 +261,17 @@ func retryAfter(h http.Header) error {
 	return nil
 }
 
+// countingReader counts the bytes of an answer, and the time for which they were waited for.
 type countingReader struct {
-	r io.Reader
-	n int64
+	r      io.Reader
+	n      int64
+	waited time.Duration
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
+	start := time.Now()
 	n, err := c.r.Read(p)
+	c.waited += time.Since(start)
 	c.n += int64(n)
 	return n, err
 }

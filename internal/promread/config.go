@@ -30,6 +30,9 @@ type Config struct {
 	// MaxConcurrentReads bounds the remote reads in flight. Prometheus serves ten at a time to all
 	// of its clients together, so keep it small.
 	MaxConcurrentReads int `yaml:"max_concurrent_reads,omitempty"`
+	// LearningDuty is the share of the time in which reading history may keep Prometheus busy, above 0 and at most 1. It is
+	// lowered by itself while Prometheus is slower than usual or overloaded; samples of now are never delayed.
+	LearningDuty float64 `yaml:"learning_duty,omitempty"`
 	// ReadSlice is the time range that one remote read asks for at most.
 	ReadSlice model.Duration `yaml:"read_slice,omitempty"`
 	// Lookback is how long a sample counts as current; keep it equal to Prometheus'
@@ -71,6 +74,7 @@ func DefaultConfig() Config {
 		HTTPClientConfig:   commoncfg.DefaultHTTPClientConfig,
 		Timeout:            model.Duration(5 * time.Minute),
 		MaxConcurrentReads: 2,
+		LearningDuty:       0.5,
 		ReadSlice:          model.Duration(7 * 24 * time.Hour),
 		Lookback:           model.Duration(5 * time.Minute),
 		MaxFrameBytes:      50_000_000,
@@ -115,6 +119,9 @@ func (c *Config) Validate() error {
 		if b.value < b.low || b.value > b.high {
 			return fmt.Errorf("prometheus: %s is %s: must be between %s and %s", b.name, b.show(b.value), b.show(b.low), b.show(b.high))
 		}
+	}
+	if !(c.LearningDuty > 0 && c.LearningDuty <= 1) {
+		return fmt.Errorf("prometheus: learning_duty is %g: must be above 0 and at most 1, the share of the time", c.LearningDuty)
 	}
 	if c.Retry.MaxBackoff < c.Retry.MinBackoff {
 		return fmt.Errorf("prometheus: retry.max_backoff %s is shorter than retry.min_backoff %s", c.Retry.MaxBackoff, c.Retry.MinBackoff)

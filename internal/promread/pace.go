@@ -1,0 +1,110 @@
+package promread
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type pacedKey struct{}
+
+// Paced marks the reads of ctx as reads of history: they may wait, and are spaced so that Prometheus is kept busy for a
+// part of the time only.
+func Paced(ctx context.Context) context.Context { return context.WithValue(ctx, pacedKey{}, true) }
+
+func isPaced(ctx context.Context) bool { return ctx.Value(pacedKey{}) != nil }
+
+// Bounds of pacing.
+const (
+	// leastDuty is the share that is left when Prometheus is in trouble: learning goes on, slowly.
+	leastDuty = 0.02
+	// raise is added to the share after each read that went well, as a part of the configured one.
+	raise = 0.1
+	// slower says how many times its usual cost a read may have; noticed is from where a read is judged at all.
+	slower  = 3
+	noticed = 200 * time.Millisecond
+	// drift lets the usual cost follow a server that has become slower for good.
+	drift = 1.02
+	// longestPause bounds the time between two reads.
+	longestPause = 30 * time.Second
+)
+
+// pacer spaces the reads of history. What counts is the time for which Prometheus makes us wait: while we compute,
+// it rests. After a read it is left alone for so long that it is busy for us for a share of the time. The share is
+// halved when a read costs three times the usual per MiB, or when Prometheus answers 429 or 5xx, and rises slowly
+// when all is well (additive increase, multiplicative decrease, as in TCP: Chiu and Jain 1989).
+type pacer struct {
+	most float64
+
+	mu    sync.Mutex
+	duty  float64
+	usual float64 // seconds per MiB
+	next  time.Time
+
+	paused prometheus.Counter
+}
+
+func newPacer(most float64, reg prometheus.Registerer) *pacer {
+	p := &pacer{most: most, duty: most}
+	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tidemark_prometheus_learning_duty_ratio", Help: "Share of the time in which Prometheus may be kept busy by the reading of history.",
+	}, p.share)
+	p.paused = f.NewCounter(prometheus.CounterOpts{
+		Name: "tidemark_prometheus_learning_paused_seconds_total", Help: "Time for which the reading of history left Prometheus alone.",
+	})
+	return p
+}
+
+func (p *pacer) share() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.duty
+}
+
+// wait lets the pause after the last read pass.
+func (p *pacer) wait(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		left := time.Until(p.next)
+		p.mu.Unlock()
+		if left <= 0 {
+			return ctx.Err()
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// done notes a read: how long Prometheus made us wait, for how many bytes, and whether it was too much for it.
+func (p *pacer) done(waited time.Duration, bytes int64, overloaded bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cost := waited.Seconds() / (1 + float64(bytes)/(1<<20))
+	switch {
+	case overloaded, p.usual > 0 && cost > slower*p.usual && waited > noticed:
+		p.duty = max(leastDuty, p.duty/2)
+	default:
+		p.duty = min(p.most, p.duty+raise*p.most)
+	}
+	if !overloaded {
+		if p.usual == 0 {
+			p.usual = cost
+		}
+		p.usual = min(cost, p.usual*drift)
+	}
+	pause := min(time.Duration(waited.Seconds()*(1/p.duty-1)*float64(time.Second)), longestPause)
+	if now := time.Now(); p.next.Before(now) {
+		p.next = now
+	}
+	p.next = p.next.Add(pause)
+	p.paused.Add(pause.Seconds())
+}
