@@ -241,8 +241,8 @@ func (e *Engine) NextStep(now time.Time) time.Time {
 	}
 	if e.dirty {
 		// The pause grows with what there is to explain, so that explaining never takes all the time:
-		// one second per 10 000 alerts or 50 000 entities of the graph.
-		soonest(maxTime(now, e.lastStep.Add(stepPause+time.Duration(len(e.records))*100*time.Microsecond+time.Duration(e.breadth)*20*time.Microsecond)))
+		// three seconds per 10 000 alerts, one per 50 000 entities of the graph.
+		soonest(maxTime(now, e.lastStep.Add(stepPause+time.Duration(len(e.records))*300*time.Microsecond+time.Duration(e.breadth)*20*time.Microsecond)))
 	}
 	if len(e.heard) > 0 {
 		soonest(now)

@@ -6,11 +6,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +43,8 @@ type options struct {
 	seeds            int
 	from             uint64
 	cost             bool
+	only             string
+	alertmanager     string
 }
 
 func main() {
@@ -53,6 +57,8 @@ func main() {
 	flag.StringVar(&o.types, "types", "", "only these types of generated storms, with commas; mixed is all of them together")
 	flag.IntVar(&o.seeds, "seeds", 40, "generated storms per type")
 	flag.Uint64Var(&o.from, "from", 1000, "first seed; the constants were chosen on seeds below 1000")
+	flag.StringVar(&o.only, "only", "", "processes: measure only real processes, and print")
+	flag.StringVar(&o.alertmanager, "alertmanager", tool("alertmanager"), "the Alertmanager that Tidemark's processor time is compared with, as `make tools` builds it; empty: not compared")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -62,7 +68,25 @@ func main() {
 	}
 }
 
+// tool is a program among those that make tools builds; empty where there is none.
+func tool(name string) string {
+	dir := os.Getenv("TIDEMARK_TOOLS")
+	if cache, err := os.UserCacheDir(); dir == "" && err == nil {
+		dir = filepath.Join(cache, "tidemark", "tools")
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
+
 func run(ctx context.Context, o options, w io.Writer) error {
+	if o.only == "processes" {
+		rs, err := processes(ctx, o.alertmanager)
+		printResults(w, rs)
+		return err
+	}
 	var all []result
 	var tables []table
 	if o.data != "" {
@@ -80,6 +104,13 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	if o.cost {
 		rs, err := cost(ctx)
 		if err != nil {
+			return err
+		}
+		all = append(all, rs...)
+		if o.alertmanager == "" {
+			return errors.New("no Alertmanager to compare with: run make tools, or give --alertmanager")
+		}
+		if rs, err = processes(ctx, o.alertmanager); err != nil {
 			return err
 		}
 		all = append(all, rs...)

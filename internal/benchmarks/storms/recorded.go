@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/tidemark/tidemark/correlate"
@@ -63,10 +64,12 @@ func recorded(ctx context.Context, o options) (table, []result, error) {
 	t.add("recorded", m)
 	if o.bench != "" {
 		cmd := exec.CommandContext(ctx, "python3", filepath.Join(o.bench, "alerts", "score.py"), "--data", filepath.Join(o.data, "alerts", "storms"), "--pred", out)
-		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-		if err := cmd.Run(); err != nil {
+		cmd.Stderr = os.Stderr
+		said, err := cmd.Output()
+		if err != nil {
 			return t, nil, fmt.Errorf("score with %s: %w", cmd, err)
 		}
+		t.note = "The public scorer on the same answers:\n\n```\n" + strings.TrimSpace(string(said)) + "\n```\n"
 	}
 	return t, figuresOf("recorded storms", m, goals), nil
 }

@@ -15,6 +15,7 @@ type table struct {
 	title string
 	rows  []string
 	names []string
+	note  string
 }
 
 func (t *table) add(name string, f stormtest.Figures) {
@@ -33,6 +34,9 @@ const header = "| storms         | alerts | groups | truth  | pair F1 | B³ F1 |
 
 func (t *table) print(w io.Writer) {
 	fmt.Fprintf(w, "%s\n\n%s\n%s\n\n", t.title, header, strings.Join(t.rows, "\n"))
+	if t.note != "" {
+		fmt.Fprintln(w, t.note)
+	}
 }
 
 func ptr(x float64) *float64 { return &x }
