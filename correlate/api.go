@@ -32,6 +32,19 @@ func (e *Engine) Incident(id string) (Incident, bool) {
 	return *e.renderOf(t), true
 }
 
+// IncidentOf is the incident that the latest firing of an alert belongs to; empty: none.
+func (e *Engine) IncidentOf(ls model.LabelSet) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, id := identity(ls, e.cfg.ReplicaLabels)
+	r := e.records[id]
+	if r == nil || len(r.Spans) == 0 {
+		return ""
+	}
+	starts := r.Spans[len(r.Spans)-1].Starts
+	return e.owners[itemKey{id, starts[len(starts)-1].UnixNano()}]
+}
+
 // withoutSynthetic drops labels that only the engine knows.
 func withoutSynthetic(ls model.LabelSet) model.LabelSet {
 	if _, ok := ls[anomalyLabel]; !ok {

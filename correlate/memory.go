@@ -46,6 +46,11 @@ type Past struct {
 	JudgedBy  string    `json:"judged_by,omitempty"`
 	JudgedAt  time.Time `json:"judged_at,omitzero"`
 
+	// Silenced is who silenced it or one of its alerts, and why; Quick says that it ended within minutes and nobody
+	// had said or done anything: what people do about a page says what it was worth.
+	Silenced string `json:"silenced,omitempty"`
+	Quick    bool   `json:"quick,omitempty"`
+
 	// Features are what likeness is measured by: alert:…, entity:…, cause:…, resource:…, word:….
 	Features []string `json:"features"`
 
@@ -114,7 +119,8 @@ func (m *Memory) Remember(i Incident) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if old := m.past[i.ID]; old != nil {
-		p.Verdict, p.Confirmed, p.Fixed, p.JudgedBy, p.JudgedAt = old.Verdict, old.Confirmed, old.Fixed, old.JudgedBy, old.JudgedAt
+		p.Verdict, p.Confirmed, p.Fixed, p.JudgedBy, p.JudgedAt, p.Silenced = old.Verdict, old.Confirmed, old.Fixed, old.JudgedBy, old.JudgedAt, old.Silenced
+		p.Quick = p.Quick && p.quiet()
 	}
 	if err := m.save(p); err != nil {
 		return err
@@ -156,7 +162,27 @@ func pastOf(i *Incident) *Past {
 		p.Cause, p.Resource, p.Confidence = c.Entity.Kind+"/"+c.Entity.Name, c.Resource, c.Confidence
 	}
 	p.Features = featuresOf(i)
+	p.Quick = i.State == StateResolved && !i.Opened.IsZero() && i.End.Sub(i.Opened) < quickEnd
 	return p
+}
+
+// quickEnd is how soon after it was told an incident ends that ends by itself.
+const quickEnd = 5 * time.Minute
+
+// quiet says that nobody said or did anything about it.
+func (p *Past) quiet() bool { return p.Verdict == "" && p.Fixed == "" && p.Silenced == "" }
+
+// Ended says in words what people did about it, or that it ended by itself; empty: not known.
+func (p *Past) Ended() string {
+	switch {
+	case p.Fixed != "":
+		return p.Fixed
+	case p.Silenced != "":
+		return "silenced by " + p.Silenced
+	case p.Quick:
+		return "ended by itself within minutes"
+	}
+	return ""
 }
 
 func featuresOf(i *Incident) []string {
@@ -267,7 +293,7 @@ func (m *Memory) Search(query string, limit int) []Past {
 	defer m.mu.Unlock()
 	var out []Past
 	for _, p := range m.past {
-		text := words(p.ID + " " + p.Title + " " + p.Summary + " " + p.Cause + " " + p.Confirmed + " " + p.Fixed + " " + strings.Join(p.Features, " "))
+		text := words(p.ID + " " + p.Title + " " + p.Summary + " " + p.Cause + " " + p.Confirmed + " " + p.Fixed + " " + p.Silenced + " " + strings.Join(p.Features, " "))
 		if !slices.ContainsFunc(want, func(w string) bool { return !strings.Contains(text, " "+w) }) {
 			out = append(out, *p)
 		}
@@ -311,7 +337,13 @@ func (m *Memory) Judge(id, verdict, really, by string, at time.Time) error {
 
 // Fixed notes what fixed an incident, as a runbook that was verified.
 func (m *Memory) Fixed(id, what string) error {
-	return m.change(id, func(p *Past) { p.Fixed = what })
+	return m.change(id, func(p *Past) { p.Fixed, p.Quick = what, false })
+}
+
+// Silenced notes that somebody silenced an incident, or one of its alerts.
+func (m *Memory) Silenced(id, by, comment string) error {
+	text := strings.TrimSuffix(by+": "+comment, ": ")
+	return m.change(id, func(p *Past) { p.Silenced, p.Quick = text, false })
 }
 
 func (m *Memory) change(id string, f func(*Past)) error {

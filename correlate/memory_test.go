@@ -95,6 +95,42 @@ func TestPastIncidentsAreSearched(t *testing.T) {
 	require.Empty(t, ids("  "))
 }
 
+func TestWhatPeopleDoAboutAPageIsRemembered(t *testing.T) {
+	m, err := correlate.OpenMemory(&shelf{data: map[string][]byte{}}, 0)
+	require.NoError(t, err)
+	brief := func(id string, minutes int) correlate.Incident {
+		i := past(id, "db", "disk", 1, "DiskSaturated")
+		i.State, i.Opened = correlate.StateResolved, i.Start.Add(3*time.Second)
+		i.End = i.Opened.Add(time.Duration(minutes) * time.Minute)
+		return i
+	}
+	ended := func(id string) string {
+		p, ok := m.Past(id)
+		require.True(t, ok)
+		return p.Ended()
+	}
+	for _, i := range []correlate.Incident{brief("quick", 2), brief("long", 20), brief("silenced", 2), brief("fixed", 2)} {
+		require.NoError(t, m.Remember(i))
+	}
+	require.NoError(t, m.Silenced("silenced", "ann", "nightly backup"))
+	require.NoError(t, m.Fixed("fixed", "runbook failover"))
+	require.NoError(t, m.Remember(brief("silenced", 2)), "a later look does not forget")
+	require.Equal(t, "ended by itself within minutes", ended("quick"))
+	require.Empty(t, ended("long"))
+	require.Equal(t, "silenced by ann: nightly backup", ended("silenced"))
+	require.Equal(t, "runbook failover", ended("fixed"))
+	require.Equal(t, "silenced", m.Search("nightly backup", 0)[0].ID)
+	require.Error(t, m.Silenced("nobody", "ann", ""))
+}
+
+func TestTheIncidentOfAnAlertIsKnown(t *testing.T) {
+	e := engine("web", "api", "db")
+	e.Alerts(t0.Add(time.Minute), outage(0))
+	e.Step(t0.Add(time.Minute))
+	require.Equal(t, live(e)[0].ID, e.IncidentOf(outage(0)[2].Labels))
+	require.Empty(t, e.IncidentOf(model.LabelSet{"alertname": "Stranger"}))
+}
+
 func TestMemoryIsBoundedAndHonest(t *testing.T) {
 	kv := &shelf{data: map[string][]byte{}}
 	m, err := correlate.OpenMemory(kv, 2)

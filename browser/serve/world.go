@@ -200,6 +200,8 @@ func (w *world) Confirmed(id string) string {
 	return ""
 }
 
+func (w *world) Fixed(string, string) error { return nil }
+
 func (w *world) Search(string, int) []web.Found { return nil }
 
 func (w *world) Similar(id string) []web.Similar {

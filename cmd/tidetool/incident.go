@@ -72,8 +72,8 @@ type similar struct {
 	Title     string    `json:"title"`
 	Start     time.Time `json:"start"`
 	Score     float64   `json:"score"`
-	Confirmed string    `json:"confirmed"`
 	Fixed     string    `json:"fixed"`
+	Confirmed string    `json:"confirmed"`
 }
 
 const incidentsPath = "/api/v1/incidents"
@@ -92,19 +92,21 @@ func incidentCommand(app *kingpin.Application) map[string]runFunc {
 	out["incident search"] = func(ctx context.Context, s streams) error {
 		return c.searchIncidents(ctx, s, strings.Join(*words, " "), *limit)
 	}
+	var fixed string
 	add := func(name, help string, fn func(ctx context.Context, s streams, id, really string) error, withCause bool) {
 		sub := cmd.Command(name, help)
 		id := sub.Arg("incident", "Identifier of the incident, as list prints it.").Required().String()
 		really := new(string)
 		if withCause {
 			sub.Flag("cause", "What the cause really was, as an entity such as disk/db-0.").StringVar(really)
+			sub.Flag("fixed", "What ended it, in words.").StringVar(&fixed)
 		}
 		out["incident "+name] = func(ctx context.Context, s streams) error { return fn(ctx, s, *id, *really) }
 	}
 	add("show", "One incident: cause, evidence, members, course.", c.showIncident, false)
 	add("similar", "Past incidents like this one.", c.similarIncidents, false)
-	add("confirm", "Say that the first cause was right.", c.feedback("confirm"), true)
-	add("reject", "Say that the first cause was wrong.", c.feedback("reject"), true)
+	add("confirm", "Say that the first cause was right.", c.feedback("confirm", &fixed), true)
+	add("reject", "Say that the first cause was wrong.", c.feedback("reject", &fixed), true)
 	return out
 }
 
@@ -209,9 +211,9 @@ func (i *incident) way() string {
 func (c *client) similarIncidents(ctx context.Context, s streams, id, _ string) error {
 	var list []similar
 	return c.get(ctx, s, incidentsPath+"/"+url.PathEscape(id)+"/similar", &list, func(w io.Writer) {
-		fmt.Fprintln(w, "INCIDENT\tSTART\tLIKENESS\tCONFIRMED CAUSE\tTITLE")
+		fmt.Fprintln(w, "INCIDENT\tSTART\tLIKENESS\tCONFIRMED CAUSE\tENDED BY\tTITLE")
 		for _, i := range list {
-			fmt.Fprintf(w, "%s\t%s\t%.2f\t%s\t%s\n", clean(i.ID), stamp(i.Start), i.Score, orDash(i.Confirmed), clean(i.Title))
+			fmt.Fprintf(w, "%s\t%s\t%.2f\t%s\t%s\t%s\n", clean(i.ID), stamp(i.Start), i.Score, orDash(i.Confirmed), orDash(i.Fixed), clean(i.Title))
 		}
 	})
 }
@@ -231,7 +233,7 @@ func (c *client) searchIncidents(ctx context.Context, s streams, words string, l
 	query := url.Values{"q": {words}, "limit": {fmt.Sprint(limit)}}
 	var list []found
 	return c.get(ctx, s, incidentsPath+"/search?"+query.Encode(), &list, func(w io.Writer) {
-		fmt.Fprintln(w, "INCIDENT\tSTART\tCAUSE\tVERDICT\tCONFIRMED CAUSE\tFIXED BY\tTITLE")
+		fmt.Fprintln(w, "INCIDENT\tSTART\tCAUSE\tVERDICT\tCONFIRMED CAUSE\tENDED BY\tTITLE")
 		for _, f := range list {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", clean(f.ID), stamp(f.Start), orDash(f.Cause), orDash(f.Verdict), orDash(f.Confirmed), orDash(f.Fixed), clean(f.Title))
 		}
@@ -239,9 +241,12 @@ func (c *client) searchIncidents(ctx context.Context, s streams, words string, l
 }
 
 // feedback returns the command that tells tidemark whether it was right.
-func (c *client) feedback(verdict string) func(ctx context.Context, s streams, id, really string) error {
+func (c *client) feedback(verdict string, fixed *string) func(ctx context.Context, s streams, id, really string) error {
 	return func(ctx context.Context, s streams, id, really string) error {
 		body := map[string]string{"verdict": verdict, "cause": really}
+		if *fixed != "" {
+			body["fixed"] = *fixed
+		}
 		if err := c.call(ctx, http.MethodPost, incidentsPath+"/"+url.PathEscape(id)+"/feedback", body, nil); err != nil {
 			return err
 		}

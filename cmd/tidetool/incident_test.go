@@ -27,7 +27,7 @@ func incidents(t *testing.T) (url string, posted *[]string) {
 	}
 	mux.Handle("GET /api/v1/incidents", answer("["+incidentJSON+`,{"id":"i-0","state":"resolved"}]`))
 	mux.Handle("GET /api/v1/incidents/i-1", answer(incidentJSON))
-	mux.Handle("GET /api/v1/incidents/i-1/similar", answer(`[{"id":"i-0","title":"before","score":0.91,"confirmed":"node/db-0"}]`))
+	mux.Handle("GET /api/v1/incidents/i-1/similar", answer(`[{"id":"i-0","title":"before","score":0.91,"confirmed":"node/db-0","fixed":"silenced by ann: backup"}]`))
 	mux.HandleFunc("GET /api/v1/incidents/search", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"status":"success","data":[{"id":"i-0","title":"`+r.FormValue("q")+`","cause":"node/db-0 disk","verdict":"confirm","confirmed":"node/db-0","fixed":"fail-over"}]}`)
 	})
@@ -66,7 +66,7 @@ i-0       resolved  -         -                     0       -                   
 	require.Regexp(t, `ruled out\n +api +it waits for db-0`, out)
 	require.NotContains(t, out, "rate(x[5m])")
 	require.Regexp(t, `course\n +2026-11-22T09:00:04Z +notification: people were told\n`, out)
-	require.Regexp(t, `similar incidents\n +i-0 +before, -, 91 % alike, confirmed cause: node/db-0\n`, out)
+	require.Regexp(t, `similar incidents\n +i-0 +before, -, 91 % alike, confirmed cause: node/db-0, ended by: silenced by ann: backup\n`, out)
 	require.NotContains(t, out, "onset: disk", "alerts and anomalies one by one are for -o extended")
 
 	_, out, _ = tool("incident", "show", "i-1", "-o", "extended", url)
@@ -77,7 +77,7 @@ i-0       resolved  -         -                     0       -                   
 	require.Contains(t, out, `"a_field_of_tomorrow": 1`, "JSON is what tidemark sends, whole")
 
 	_, out, _ = tool("incident", "similar", "i-1", url)
-	require.Contains(t, out, "i-0       -      0.91      node/db-0        before")
+	require.Contains(t, out, "i-0       -      0.91      node/db-0        silenced by ann: backup  before")
 
 	_, out, _ = tool("incident", "search", "disk", "full", url)
 	require.Contains(t, out, "i-0       -      node/db-0 disk  confirm  node/db-0        fail-over  disk full")
@@ -85,10 +85,10 @@ i-0       resolved  -         -                     0       -                   
 	code, out, errs = tool("incident", "reject", "i-1", "--cause", "node/db-1", url)
 	require.Equal(t, exitOK, code, errs)
 	require.Equal(t, "i-1: rejected\n", out)
-	code, out, _ = tool("incident", "confirm", "i-1", url)
+	code, out, _ = tool("incident", "confirm", "i-1", "--fixed", "fail-over", url)
 	require.Equal(t, exitOK, code)
 	require.Equal(t, "i-1: confirmed\n", out)
-	require.Equal(t, []string{`1 {"cause":"node/db-1","verdict":"reject"}`, `1 {"cause":"","verdict":"confirm"}`}, *posted)
+	require.Equal(t, []string{`1 {"cause":"node/db-1","verdict":"reject"}`, `1 {"cause":"","fixed":"fail-over","verdict":"confirm"}`}, *posted)
 
 	code, _, errs = tool("incident", "show", "i-9", url)
 	require.Equal(t, exitFailure, code)

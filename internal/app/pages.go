@@ -208,6 +208,8 @@ func (p *pages) Feedback(incident, by string, right bool, cause string) error {
 	return p.s.app.memory.Judge(incident, verdict, cause, by, p.s.app.now().UTC())
 }
 
+func (p *pages) Fixed(incident, what string) error { return p.s.app.memory.Fixed(incident, what) }
+
 func (p *pages) Verdict(r *http.Request, proposal, by string, approve bool) error {
 	var err error
 	if approve {
@@ -228,7 +230,7 @@ func (p *pages) Similar(id string) []web.Similar {
 	}
 	var out []web.Similar
 	for _, past := range p.s.app.memory.Similar(inc, similarShown) {
-		out = append(out, web.Similar{ID: past.ID, Title: past.Title, Start: past.Start, Score: past.Score, Confirmed: past.Confirmed, Fixed: past.Fixed})
+		out = append(out, web.Similar{ID: past.ID, Title: past.Title, Start: past.Start, Score: past.Score, Confirmed: past.Confirmed, Fixed: past.Ended()})
 	}
 	return out
 }
@@ -238,7 +240,7 @@ func (p *pages) Search(words string, limit int) []web.Found {
 	for _, past := range p.s.app.memory.Search(words, limit) {
 		out = append(out, web.Found{
 			ID: past.ID, Title: past.Title, Start: past.Start, Cause: strings.TrimSpace(past.Cause + " " + past.Resource),
-			Verdict: past.Verdict, Confirmed: past.Confirmed, Fixed: past.Fixed,
+			Verdict: past.Verdict, Confirmed: past.Confirmed, Fixed: past.Ended(),
 		})
 	}
 	return out

@@ -26,6 +26,7 @@ func finite(v float64) float64 {
 }
 
 func (i *incidents) remind() {
+	i.noteFixes()
 	for _, inc := range i.engine.Incidents() {
 		if inc.State == correlate.StateFiring && !inc.Opened.IsZero() {
 			i.s.app.runbooks.Propose(i.forRunbook(&inc))

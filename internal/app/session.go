@@ -97,7 +97,7 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 		return nil, err
 	}
 	if s.reconciler, err = notify.NewReconciler(notify.ReconcilerOptions{
-		Alertmanagers: cfg.Alertmanagers, Known: s.incidents.known, Sink: s.incidents.reconciled,
+		Alertmanagers: cfg.Alertmanagers, Known: s.incidents.known, Sink: s.incidents.reconciled, Silenced: s.incidents.silenced,
 		Logger: a.logger.With("component", "reconcile"), Registerer: s.registry, Clock: a.now,
 	}); err != nil {
 		return nil, err

@@ -35,7 +35,8 @@ type gettable struct {
 	Fingerprint string    `json:"fingerprint"`
 	UpdatedAt   time.Time `json:"updatedAt"`
 	Status      struct {
-		State string `json:"state"`
+		State      string   `json:"state"`
+		SilencedBy []string `json:"silencedBy"`
 	} `json:"status"`
 }
 
@@ -84,6 +85,22 @@ func (c *client) active(ctx context.Context) ([]gettable, error) {
 		return nil, &peerError{host: c.host, text: fmt.Sprintf("its answer is not a list of alerts: %v", err), hint: wrongURL}
 	}
 	return alerts, nil
+}
+
+// silence reads who made a silence, and why.
+func (c *client) silence(ctx context.Context, id string) (by, comment string, err error) {
+	b, err := c.do(ctx, http.MethodGet, strings.TrimSuffix(c.base, "/alerts")+"/silence/"+url.PathEscape(id), nil)
+	if err != nil {
+		return "", "", err
+	}
+	var s struct {
+		CreatedBy string `json:"createdBy"`
+		Comment   string `json:"comment"`
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return "", "", &peerError{host: c.host, text: fmt.Sprintf("its answer is not a silence: %v", err), hint: wrongURL}
+	}
+	return s.CreatedBy, s.Comment, nil
 }
 
 func (c *client) do(ctx context.Context, method, target string, body []byte) ([]byte, error) {

@@ -3,8 +3,10 @@ package notify_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +90,11 @@ func (n *network) serve(t *testing.T, addr string) *alertmanager {
 func (a *alertmanager) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if id, ok := strings.CutPrefix(r.URL.Path, "/api/v2/silence/"); ok && a.status == 0 {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"id":%q,"createdBy":"ann","comment":"backup runs"}`, id)
+		return
+	}
 	if r.URL.Path != "/api/v2/alerts" {
 		http.NotFound(w, r)
 		return

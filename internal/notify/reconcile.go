@@ -34,11 +34,19 @@ type ReconcilerOptions struct {
 	Known func() []model.Fingerprint
 	// Sink takes what was found: the alerts that fire, silenced and inhibited ones included, and those known
 	// fingerprints that no peer has had for three minutes.
-	Sink        func(ctx context.Context, active []*model.Alert, gone []model.Fingerprint)
+	Sink func(ctx context.Context, active []*model.Alert, gone []model.Fingerprint)
+	// Silenced is told of each silence of people on an alert, Tidemark's incidents included, once. Nil: nobody asks.
+	Silenced    func(Silence)
 	HTTPOptions []commoncfg.HTTPClientOption // added to each client
 	Logger      *slog.Logger                 // default: discards
 	Registerer  prometheus.Registerer        // default: none
 	Clock       func() time.Time             // default time.Now
+}
+
+// Silence is one that people made, on an alert of these labels.
+type Silence struct {
+	Labels      model.LabelSet
+	By, Comment string
 }
 
 // Reconciler asks the Alertmanagers which alerts fire. A webhook never says that a silenced member of its
@@ -48,6 +56,7 @@ type Reconciler struct {
 	clients []*client
 	wake    chan struct{}
 	missing map[model.Fingerprint]time.Time // since when; used by Run alone
+	told    map[silenced]bool               // silences, used by Run alone
 	polls   *prometheus.CounterVec
 	gone    prometheus.Counter
 }
@@ -140,9 +149,59 @@ func (r *Reconciler) Once(ctx context.Context) error {
 	if live == 0 {
 		return fmt.Errorf("no Alertmanager answered: %w", errors.Join(errs...))
 	}
+	r.tellSilences(ctx, answers)
 	active := r.union(answers)
 	r.opts.Sink(ctx, active, r.lost(active))
 	return nil
+}
+
+// silenced is a silence on one alert.
+type silenced struct {
+	alert model.Fingerprint
+	by    string
+}
+
+// maxSilences bounds how many silences are read in one round.
+const maxSilences = 20
+
+// tellSilences tells of the silences that were not there before.
+func (r *Reconciler) tellSilences(ctx context.Context, answers [][]gettable) {
+	if r.opts.Silenced == nil {
+		return
+	}
+	now := map[silenced]bool{}
+	read := map[string]Silence{}
+	for i, alerts := range answers {
+		for _, g := range alerts {
+			ls := labelSet(g.Labels)
+			if len(ls) == 0 || ls[model.AlertNameLabel] == HeartbeatAlertName {
+				continue
+			}
+			for _, id := range g.Status.SilencedBy {
+				k := silenced{ls.Fingerprint(), id}
+				if now[k] {
+					continue
+				}
+				now[k] = r.told[k]
+				s, known := read[id]
+				if now[k] || !known && len(read) >= maxSilences {
+					continue
+				}
+				if !known {
+					var err error
+					if s.By, s.Comment, err = r.clients[i].silence(ctx, id); err != nil {
+						r.opts.Logger.Debug("A silence could not be read", "silence", id, "err", err)
+						continue
+					}
+					read[id] = s
+				}
+				s.Labels = ls
+				now[k] = true
+				r.opts.Silenced(s)
+			}
+		}
+	}
+	r.told = now
 }
 
 // union joins the answers by fingerprint and leaves Tidemark's own alerts out.

@@ -71,6 +71,28 @@ func reconciler(t *testing.T, net *network, known []model.Fingerprint, urls ...s
 	return r, got
 }
 
+func TestSilencesOfPeopleAreToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := &network{}
+		am := net.serve(t, "am:9093")
+		var told []notify.Silence
+		r, err := notify.NewReconciler(notify.ReconcilerOptions{
+			HTTPOptions: net.options(), Alertmanagers: []notify.Config{config(t, "http://am:9093")},
+			Known: func() []model.Fingerprint { return nil }, Sink: func(context.Context, []*model.Alert, []model.Fingerprint) {},
+			Silenced: func(s notify.Silence) { told = append(told, s) },
+		})
+		require.NoError(t, err)
+		t.Cleanup(r.Close)
+		am.list = active(t, "A", "TidemarkIncident", "TidemarkAlive")
+		require.NoError(t, r.Once(t.Context()))
+		require.NoError(t, r.Once(t.Context()))
+		require.Equal(t, []notify.Silence{
+			{Labels: model.LabelSet{"alertname": "A"}, By: "ann", Comment: "backup runs"},
+			{Labels: model.LabelSet{"alertname": "TidemarkIncident"}, By: "ann", Comment: "backup runs"},
+		}, told, "the heartbeat is nobody's page")
+	})
+}
+
 func TestSilencedMemberThatEndedIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := &network{}

@@ -93,6 +93,8 @@ type feedbackBody struct {
 	Verdict string `json:"verdict"`
 	// Cause is what it really was; empty confirms the first cause.
 	Cause string `json:"cause"`
+	// Fixed is what ended it, in words; may be empty.
+	Fixed string `json:"fixed"`
 }
 
 func (u *UI) apiFeedback(w http.ResponseWriter, r *http.Request) {
@@ -105,12 +107,18 @@ func (u *UI) apiFeedback(w http.ResponseWriter, r *http.Request) {
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&body); err != nil || body.Verdict != "confirm" && body.Verdict != "reject" {
-		refuse(w, http.StatusBadRequest, "bad_data", `want {"verdict": "confirm"|"reject", "cause": "what it was"}`)
+		refuse(w, http.StatusBadRequest, "bad_data", `want {"verdict": "confirm"|"reject", "cause": "what it was", "fixed": "what ended it"}`)
 		return
 	}
 	if err := u.Data.Feedback(r.PathValue("id"), by, body.Verdict == "confirm", body.Cause); err != nil {
 		refuse(w, http.StatusBadRequest, "bad_data", err.Error())
 		return
+	}
+	if body.Fixed != "" {
+		if err := u.Data.Fixed(r.PathValue("id"), body.Fixed); err != nil {
+			refuse(w, http.StatusBadRequest, "bad_data", err.Error())
+			return
+		}
 	}
 	reply(w, nil)
 }

@@ -154,7 +154,7 @@ type Similar struct {
 	Start     time.Time `json:"start"`
 	Score     float64   `json:"score"`
 	Confirmed string    `json:"confirmed,omitempty"`
-	Fixed     string    `json:"fixed,omitempty"` // What ended it, where that is known.
+	Fixed     string    `json:"fixed,omitempty"` // What ended it, where that is known: a runbook, words of people, a silence, itself.
 }
 
 // Found is a past incident that a search found.

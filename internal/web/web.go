@@ -48,6 +48,8 @@ type Data interface {
 	Verdict(r *http.Request, proposal, by string, approve bool) error
 	// Similar are past incidents like this one, nearest first.
 	Similar(id string) []Similar
+	// Fixed notes what ended an incident, in words.
+	Fixed(incident, what string) error
 	// Search returns past incidents that have all these words, newest first.
 	Search(words string, limit int) []Found
 	// Confirmed is the cause as people know it; empty until somebody said.

@@ -87,6 +87,11 @@ func (f *fake) Verdict(_ *http.Request, p, by string, approve bool) error {
 	return nil
 }
 
+func (f *fake) Fixed(incident, what string) error {
+	f.verdicts = append(f.verdicts, incident+" fixed by "+what)
+	return nil
+}
+
 func (f *fake) Search(words string, limit int) []web.Found {
 	return []web.Found{{ID: "past1", Title: words, Fixed: "fail-over"}}[:min(1, limit)]
 }
