@@ -131,6 +131,11 @@ bench-speed: ## Cost of a sample learned, scored, exported, and the heap of a se
 	$(GO) run ./internal/benchmarks/speed
 	@$(GO) run ./internal/benchmarks/table
 
+.PHONY: bench-scale
+bench-scale: build ## A million series on this machine: learned, scored, started again (24 GiB; SERIES=n, OBSERVE=7d).
+	$(GO) run ./internal/benchmarks/scale $(if $(SERIES),-series $(SERIES)) $(if $(OBSERVE),-observe $(OBSERVE))
+	@$(GO) run ./internal/benchmarks/table
+
 .PHONY: vendor-web
 vendor-web: ## Copy the browser libraries that the pages embed, with their licences, from npm.
 	cd tools/web && npm ci --ignore-scripts --no-audit --no-fund

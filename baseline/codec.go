@@ -60,10 +60,10 @@ func (e *SkippedError) Unwrap() error { return e.First }
 // ErrStateFormat is returned when what is loaded is no saved state of this version.
 var ErrStateFormat = errors.New("baseline state: not a state of this version")
 
-// Save writes all series, sorted by watch and labels. Series may be observed meanwhile; each is
+// Save writes all series, in an order that depends on their watches and labels alone. Series may be observed meanwhile; each is
 // written as of one sample.
 func (e *Engine) Save(w io.Writer) error {
-	all := e.All()
+	all := e.hashed()
 	bw := bufio.NewWriterSize(w, 1<<16)
 	head := append([]byte(stateMagic), 0, 0)
 	endian.PutUint16(head[len(stateMagic):], stateVersion)

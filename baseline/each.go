@@ -22,14 +22,34 @@ func (e *Engine) All() []*Series {
 	return all
 }
 
-// Each calls fn for every series there is, in no order.
+// Each calls fn for every series there is, in an order that depends on their watches and labels alone. It takes
+// little memory.
 func (e *Engine) Each(fn func(*Series)) {
-	e.mu.RLock()
-	all := slices.Collect(e.series.each)
-	e.mu.RUnlock()
-	for _, s := range all {
+	for _, s := range e.hashed() {
 		fn(s)
 	}
+}
+
+// hashed are all series, sorted by watch and by a hash of their labels.
+func (e *Engine) hashed() []*Series {
+	type at struct {
+		s    *Series
+		hash uint64
+	}
+	e.mu.RLock()
+	all := make([]at, 0, e.series.n)
+	for s := range e.series.each {
+		all = append(all, at{s, labels.StableHash(s.labelSet())})
+	}
+	e.mu.RUnlock()
+	slices.SortFunc(all, func(a, b at) int {
+		return cmp.Or(cmp.Compare(a.s.Watch(), b.s.Watch()), cmp.Compare(a.hash, b.hash))
+	})
+	out := make([]*Series, len(all))
+	for i, x := range all {
+		out[i] = x.s
+	}
+	return out
 }
 
 // Find returns the series of a watch with these labels, if there is one.

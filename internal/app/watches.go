@@ -132,22 +132,22 @@ func (s *scorer) revive() {
 	for _, w := range s.watches {
 		byName[w.Name] = w
 	}
-	for _, bs := range s.engine.All() {
+	s.engine.Each(func(bs *baseline.Series) {
 		w := byName[bs.Watch()]
 		if w != nil && len(s.cursors) > 0 && w.next.IsZero() {
 			w = nil // The watch means something else than when its baselines were saved.
 		}
 		if w == nil || !s.gate.Owns(w.Name, w.GroupBy, bs.Labels()) {
 			s.engine.Remove(bs)
-			continue
+			return
 		}
 		last := bs.Last().Time
 		if _, ok := w.series[bs]; ok || last == 0 {
-			continue
+			return
 		}
 		e := s.enter(w, bs.Labels())
 		e.seen, e.lastSample = last, last
-	}
+	})
 }
 
 // adopt takes over where a session before had come.

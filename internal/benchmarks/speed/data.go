@@ -126,18 +126,3 @@ func iterate(chunks [][]byte, it chunkenc.Iterator) (chunkenc.Iterator, error) {
 	}
 	return it, nil
 }
-
-// usual are eight labels of usual length, about 200 characters, of the i-th series of a fleet.
-func usual(i int) labels.Labels {
-	pod, metric := i/20, i%20
-	return labels.FromStrings(
-		"__name__", fmt.Sprintf("http_server_request_duration_seconds_bucket_%02d", metric),
-		"cluster", "production-eu-central-1",
-		"namespace", fmt.Sprintf("team-%02d", pod%40),
-		"service", fmt.Sprintf("checkout-service-%03d", pod%400),
-		"pod", fmt.Sprintf("checkout-service-%03d-6d4cf56db6-%05d", pod%400, pod),
-		"instance", fmt.Sprintf("10.%d.%d.%d:9100", pod>>16&255, pod>>8&255, pod&255),
-		"job", "kubernetes-pods",
-		"method", "GET",
-	)
-}

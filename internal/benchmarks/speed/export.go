@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
+	"github.com/tidemark/tidemark/internal/benchmarks/fleet"
 	"github.com/tidemark/tidemark/internal/export"
 )
 
@@ -33,7 +34,7 @@ func (c *calm) Len() int { return c.n }
 func newCalm(n int) *calm {
 	c := &calm{n: n, one: export.Series{Watch: "w", Time: begin, Expected: 101.25, Lower: 88.5, Upper: 120.75, BudgetRatio: 0.4}}
 	for i := range n {
-		c.all = append(c.all, export.Block(export.SeriesLabels(usual(i), "w")))
+		c.all = append(c.all, export.Block(export.SeriesLabels(fleet.Labels(i), "w")))
 	}
 	return c
 }
@@ -74,7 +75,7 @@ func (b *bench) export() error {
 	vec := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tidemark_anomaly_score", Help: "Score."}, []string{"cluster", "namespace", "service", "pod", "instance", "job", "method", "watch"})
 	stock.MustRegister(vec)
 	for i := range n {
-		ls := usual(i)
+		ls := fleet.Labels(i)
 		vec.WithLabelValues(ls.Get("cluster"), ls.Get("namespace"), ls.Get("service"), ls.Get("pod"), ls.Get("instance"), ls.Get("job"), ls.Get("__name__"), "w").Set(float64(i) + 0.123)
 	}
 	var fail error

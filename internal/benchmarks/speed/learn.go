@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/internal/benchmarks/fleet"
 	"github.com/tidemark/tidemark/internal/promread"
 )
 
@@ -48,7 +49,7 @@ func (b *bench) learnShape(s *shape, observe time.Duration) (path, fit, stock, a
 	if err != nil {
 		return 0, 0, 0, 0, err
 	}
-	ls := usual(0)
+	ls := fleet.Labels(0)
 	body, err := answer(ls, chunks)
 	if err != nil {
 		return 0, 0, 0, 0, err

@@ -12,12 +12,13 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/internal/benchmarks/fleet"
 )
 
 func allocations(fn func()) float64 { return testing.AllocsPerRun(10, fn) }
 
-// fleet is an engine with n series that have learned some samples, one a step.
-type fleet struct {
+// herd is an engine with n series that have learned some samples, one a step.
+type herd struct {
 	engine *baseline.Engine
 	series []*baseline.Series
 	at     int64
@@ -25,7 +26,7 @@ type fleet struct {
 	noise  []float64
 }
 
-func newFleet(n, samples int, step int64, name func(int) labels.Labels) (*fleet, error) {
+func newHerd(n, samples int, step int64, name func(int) labels.Labels) (*herd, error) {
 	e, err := baseline.NewEngine(baseline.DefaultConfig(), nil)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func newFleet(n, samples int, step int64, name func(int) labels.Labels) (*fleet,
 		return nil, err
 	}
 	e.PageTo(disk, 10_000) // As the sidecar does.
-	f := &fleet{engine: e, at: begin, step: step, series: make([]*baseline.Series, n)}
+	f := &herd{engine: e, at: begin, step: step, series: make([]*baseline.Series, n)}
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 4096 {
 		f.noise = append(f.noise, 5*r.NormFloat64())
@@ -57,7 +58,7 @@ func newFleet(n, samples int, step int64, name func(int) labels.Labels) (*fleet,
 }
 
 // value is what series i has at t: a day's rhythm and noise, without costs of its own that matter.
-func (f *fleet) value(i int, t int64) float64 {
+func (f *herd) value(i int, t int64) float64 {
 	m := int(t / minute % 1440)
 	return 100 + float64(i%50) + 40*rhythm[m] + f.noise[(i*31+int(t/f.step))&4095]
 }
@@ -70,7 +71,7 @@ var rhythm = func() (x [1440]float64) {
 }()
 
 // tick scores a sample of each of the series from..to.
-func (f *fleet) tick(from, to int) {
+func (f *herd) tick(from, to int) {
 	for i := from; i < to; i++ {
 		f.series[i].Observe(f.at, f.value(i, f.at))
 	}
@@ -79,7 +80,7 @@ func (f *fleet) tick(from, to int) {
 // score measures scoring and learning one live sample: a thousand series hot, and the growth to a
 // million.
 func (b *bench) score() error {
-	f, err := newFleet(1000, 5*1440, minute, usual)
+	f, err := newHerd(1000, 5*1440, minute, fleet.Labels)
 	if err != nil {
 		return err
 	}
@@ -117,10 +118,10 @@ func (b *bench) growth(hot float64) error {
 	before := heap()
 	names := make([]labels.Labels, n)
 	for i := range names {
-		names[i] = usual(i)
+		names[i] = fleet.Labels(i)
 	}
 	withNames := heap()
-	f, err := newFleet(n, 288, 5*minute, func(i int) labels.Labels { return names[i] })
+	f, err := newHerd(n, 288, 5*minute, func(i int) labels.Labels { return names[i] })
 	if err != nil {
 		return err
 	}
