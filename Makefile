@@ -136,6 +136,11 @@ bench-scale: build ## A million series on this machine: learned, scored, started
 	$(GO) run ./internal/benchmarks/scale $(if $(SERIES),-series $(SERIES)) $(if $(OBSERVE),-observe $(OBSERVE))
 	@$(GO) run ./internal/benchmarks/table
 
+.PHONY: bench-prometheus
+bench-prometheus: build tools ## Processor time beside a real Prometheus: learning, and scoring against recording rules (about 45 minutes).
+	cd demo && $(GO) run ./bench
+	@$(GO) run ./internal/benchmarks/table
+
 .PHONY: vendor-web
 vendor-web: ## Copy the browser libraries that the pages embed, with their licences, from npm.
 	cd tools/web && npm ci --ignore-scripts --no-audit --no-fund

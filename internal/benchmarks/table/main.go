@@ -21,6 +21,7 @@ var parts = []part{
 	{"detect", "Detection, forecasts, limits", "bench-detect"},
 	{"speed", "Speed and size", "bench-speed"},
 	{"scale", "A million series", "bench-scale"},
+	{"prometheus", "Beside a real Prometheus", "bench-prometheus"},
 	{"cause", "Causes and confidence", "bench-cause"},
 	{"storms", "Grouping of alert storms", "bench-storms"},
 	{"logs", "Log templates", "bench-logs"},
@@ -31,7 +32,7 @@ const intro = "# Figures\n\n" +
 	"Every figure is written by the command of its part, next to what was asked, a stretch (moonshot), and the best published or measured anchor (partner). " +
 	"The pages of the parts say on what machine and data.\n\n" +
 	"The accuracy figures need labelled data that is not part of the project (public sets: Numenta Anomaly Benchmark, Microsoft's cloud monitoring set, SMD, ASD, AIOps KPI; " +
-	"PetShop, Nezha; alert storms; loghub) in the folder that `TIDEMARK_DATA` names, and its scorers in `TIDEMARK_BENCH`. `make bench` runs all parts but the million series.\n"
+	"PetShop, Nezha; alert storms; loghub) in the folder that `TIDEMARK_DATA` names, and its scorers in `TIDEMARK_BENCH`. `make bench` runs all parts but the million series and those beside a real Prometheus.\n"
 
 func main() {
 	docs := flag.String("docs", "docs", "Folder of the documents.")
