@@ -15,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,10 +140,25 @@ func statefulSet(t *testing.T, s *appsv1.StatefulSet) {
 			t.Errorf("the selector wants %s=%s, the pods do not have it", k, v)
 		}
 	}
-	if *s.Spec.Replicas != 1 {
-		t.Error("two writers of one state")
+	if n := shards(s.Spec.Template.Spec.Containers[0].Args); int(*s.Spec.Replicas) != n {
+		t.Errorf("there are %d replicas of %d shards", *s.Spec.Replicas, n)
 	}
 	container(t, s.Spec.Template.Spec.Containers[0], volumes)
+}
+
+// shards is how many Tidemarks the arguments speak of: one, or as many as share the series.
+func shards(args []string) int {
+	n, auto := 1, false
+	for _, a := range args {
+		if count, ok := strings.CutPrefix(a, "--shard.count="); ok {
+			n, _ = strconv.Atoi(count)
+		}
+		auto = auto || a == "--shard.index=auto"
+	}
+	if n > 1 && !auto {
+		return 1 // Each of them would be the first one.
+	}
+	return n
 }
 
 // check looks at what the types alone don't say.
