@@ -69,6 +69,7 @@ type scorerMetrics struct {
 	samples   prometheus.Counter
 	failures  *prometheus.CounterVec
 	anomalies *prometheus.CounterVec
+	paging    prometheus.CounterFunc
 	progress  prometheus.GaugeFunc
 	damaged   prometheus.Counter
 }
@@ -90,6 +91,9 @@ func newScorer(logger *slog.Logger, reg prometheus.Registerer, read ranger, engi
 		damaged: f.NewCounter(prometheus.CounterOpts{
 			Name: "tidemark_baseline_damaged_records_total", Help: "Saved baselines that were damaged: set aside and learned again.",
 		}),
+		paging: f.NewCounterFunc(prometheus.CounterOpts{
+			Name: "tidemark_baseline_page_failures_total", Help: "Failed reads and writes of the file in which a large fleet's baselines partly lie.",
+		}, func() float64 { return float64(s.engine.PageFailures()) }),
 		progress: f.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "tidemark_learning_ratio", Help: "Share of the history that is learned, over all watches.",
 		}, s.progress),

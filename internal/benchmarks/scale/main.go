@@ -166,7 +166,7 @@ func (b *bench) measure(ctx context.Context, binary, dir, addr string) error {
 		return err
 	}
 	b.add("time to stop, baselines saved", time.Since(begin).Seconds(), "s", math.NaN(), math.NaN())
-	if info, err := os.Stat(filepath.Join(dir, "data", "baselines")); err == nil {
+	if info, err := os.Stat(filepath.Join(dir, "data", "baselines.bin")); err == nil {
 		b.add("saved state per series, labels included", float64(info.Size())/n, "bytes", math.NaN(), math.NaN())
 	}
 	begin = time.Now()
