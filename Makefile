@@ -106,6 +106,10 @@ bench: bench-detect bench-cause bench-storms bench-logs bench-speed ## Measure e
 bench-peers: ## What customary formulas reach on the same labelled series.
 	$(GO) run ./internal/benchmarks/detect --peers
 
+.PHONY: bench-ablation
+bench-ablation: ## What each detector, part and constant of detection is worth (about four minutes).
+	$(GO) run ./internal/benchmarks/detect --ablation
+
 .PHONY: bench-detect
 bench-detect: ## Accuracy of detection on labelled series.
 	$(GO) run ./internal/benchmarks/detect

@@ -53,19 +53,23 @@ const command = "go run ./internal/benchmarks/detect"
 func main() {
 	doc := flag.String("out", "docs/benchmarks-detect.md", "Markdown file to write.")
 	beside := flag.Bool("peers", false, "Write docs/benchmarks-peers.md instead: customary formulas on the same series.")
+	apart := flag.Bool("ablation", false, "Write docs/benchmarks-detect-ablation.md instead: what each detector and each part is worth.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *doc, *beside); err != nil {
+	if err := run(ctx, *doc, *beside, *apart); err != nil {
 		fmt.Fprintln(os.Stderr, "detect:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, doc string, beside bool) error {
+func run(ctx context.Context, doc string, beside, apart bool) error {
 	data := os.Getenv("TIDEMARK_DATA")
 	if data == "" {
 		return fmt.Errorf("set TIDEMARK_DATA to the folder that holds anomaly/")
+	}
+	if apart {
+		return ablation(ctx, data+"/anomaly", "docs/benchmarks-detect-ablation.md")
 	}
 	b := &bench{data: data + "/anomaly", scorer: os.Getenv("TIDEMARK_BENCH"), observed: 7 * 24 * time.Hour}
 	if beside {

@@ -102,6 +102,9 @@ func (b *bench) scores(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := twin(ctx, b.data, r); err != nil {
+		return err
+	}
 	worst := 0.0
 	for _, s := range labelled {
 		worst = max(worst, r[s].FA)
