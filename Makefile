@@ -65,6 +65,11 @@ screenshots: ## Take the pictures of docs/images with a real browser.
 	cd browser && npm ci --ignore-scripts --no-audit --no-fund
 	node browser/screenshots.mjs
 
+.PHONY: dashboard-pictures
+dashboard-pictures: build tools ## Draw the dashboards from the demo's Prometheus in the middle of a storm (6 minutes).
+	cd browser && npm ci --ignore-scripts --no-audit --no-fund
+	cd demo && TIDEMARK_PICTURES=../docs/images $(GO) test ./e2e -run TestPictures -v -timeout 20m
+
 .PHONY: check
 check: lint mixin-check helm-check tidy-check size-check ## Lint, and compare everything rendered with its source.
 

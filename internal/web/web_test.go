@@ -363,7 +363,9 @@ func TestAServiceIsUnwellWithItsInstancesAndNoEdgePassesBehindABox(t *testing.T)
 	}
 	inc.Alerts = []correlate.Member{member("web-1", 20*time.Second), member("api", 30*time.Second), member("db", time.Second)}
 	edges := []web.Edge{
-		{From: "web", To: "api", Kind: "call"}, {From: "api", To: "db", Kind: "call"}, {From: "web", To: "db", Kind: "call"},
+		{From: "web", To: "api", Kind: "call"},
+		{From: "api", To: "db", Kind: "call"},
+		{From: "web", To: "db", Kind: "call"},
 		{From: "web", To: "web-1", Kind: "owns", ToKind: "instance"},
 	}
 	h := serve(t, &fake{incidents: []correlate.Incident{inc}, edges: edges})
