@@ -74,28 +74,6 @@ func TestLevelShiftAlarmsOnceAndIsAcceptedAfterTwoDays(t *testing.T) {
 	require.GreaterOrEqual(t, alarms, 1)
 }
 
-func TestClockChangeMovesTheDayWithTheWallClock(t *testing.T) {
-	cfg := baseline.DefaultConfig()
-	cfg.TimeZone = "Europe/Berlin" // clocks go forward on 29 March 2026
-	e, err := baseline.NewEngine(cfg, nil)
-	require.NoError(t, err)
-	s := e.Add("w", labels.EmptyLabels(), 5*time.Minute, baseline.SeriesOptions{})
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	require.NoError(t, err)
-	start := time.Date(2026, 3, 9, 0, 0, 0, 0, berlin)
-	for i := range 24 * 288 {
-		at := start.Add(time.Duration(i) * 5 * time.Minute)
-		v := 10.0
-		if h := at.In(berlin).Hour(); h >= 9 && h < 17 {
-			v = 100
-		}
-		sc := s.Observe(at.UnixMilli(), v+noise(i))
-		if i > 21*288 { // after the change
-			require.LessOrEqual(t, sc.Alarm, 1.0, at.String())
-		}
-	}
-}
-
 func TestDirectionSilencesTheOtherSide(t *testing.T) {
 	for direction, want := range map[baseline.Direction][2]bool{baseline.Both: {true, true}, baseline.Up: {true, false}, baseline.Down: {false, true}} {
 		for side, jump := range []float64{500, -500} {

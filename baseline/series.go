@@ -256,9 +256,14 @@ func (s *Series) observe(t int64, v float64) Score {
 	defer s.engine.inputs.Put(in)
 	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale}
 	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
+	far := s.model.Beyond(v, c.Slow)
+	in.Far = ratio(far, gscale)
 
 	bulk := max(s.scale.At(r), floor)
 	in.Bulk = ratio(res, bulk)
+	if far != v-c.Slow { // most days hold the like at this time
+		in.Bulk = ratio(max(-math.Abs(far), min(math.Abs(far), res)), bulk)
+	}
 	s.lastZ = float32(in.Season)
 	best, which, before := s.test(in, t)
 	young := s.age(t)

@@ -27,6 +27,7 @@ type Input struct {
 	Season      float64 // residual to level and season
 	Local       float64 // residual to the forecast from the last few samples
 	Global      float64 // distance to the slow mean
+	Far         float64 // the same, as far as it is beyond what most days hold at this time
 	Bulk        float64 // residual in spreads that leave the usual peaks out
 	Residual    float64 // seasonal residual in the series' own units
 	Scale       float64 // its spread

@@ -12,7 +12,7 @@ import (
 )
 
 func input(r *tuning.Rates, z float64) *detect.Input {
-	return &detect.Input{Value: 10 + z, Last: 10, Season: z, Local: z, Global: z, Bulk: z, Residual: z, Scale: 1, GlobalScale: 1, Rates: r}
+	return &detect.Input{Value: 10 + z, Last: 10, Season: z, Local: z, Global: z, Far: z, Bulk: z, Residual: z, Scale: 1, GlobalScale: 1, Rates: r}
 }
 
 // Every row keeps the contract: a name of its own, a statistic that is a number at or above its

@@ -17,11 +17,11 @@ var (
 	}
 	globalUp = Detector{
 		Family: tuning.Global, Name: "global_up", Kind: Point, Up: 1, Floor: floorZ, Prior: priorZ, Say: sayMean,
-		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Global, floorZ) },
+		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(in.Far, floorZ) },
 	}
 	globalDown = Detector{
 		Family: tuning.Global, Name: "global_down", Kind: Point, Up: -1, Floor: floorZ, Prior: priorZ, Say: sayMean,
-		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Global, floorZ) },
+		Stat: func(_ *[Words]float32, in *Input) float64 { return logAt(-in.Far, floorZ) },
 	}
 )
 

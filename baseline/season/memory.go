@@ -116,3 +116,27 @@ func (m *Model) Follow(d, half float64, r *tuning.Rates) (steps float64, ok bool
 	}
 	return steps, true
 }
+
+// Beyond is how far v lies from slow, as far as that is beyond what half of the days hold around this time: a
+// nightly job is no surprise although no season is in force for it.
+func (m *Model) Beyond(v, slow float64) float64 {
+	d := v - slow
+	if m.Filled < 3 || m.Chosen != None {
+		return d
+	}
+	c := &m.Cand[Daily]
+	far := v - c.Level - float64(max(c.Prev, c.Cur, c.Next))
+	if d < 0 {
+		far = v - c.Level - float64(min(c.Prev, c.Cur, c.Next))
+	}
+	if far*d <= 0 {
+		return 0
+	}
+	if share := far / d; share < beyondShare {
+		return far
+	}
+	return d
+}
+
+// beyondShare is the share of the distance to the slow mean up to which a value counts as what most days hold.
+const beyondShare = 0.2

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,17 @@ type explanation struct {
 	Kind        string         `json:"kind,omitempty"`
 	Detector    string         `json:"detector,omitempty"`
 	Evidence    []detectorSays `json:"evidence"`
+
+	Withheld     bool          `json:"withheld,omitempty"`
+	Group        string        `json:"group,omitempty"`
+	Contributors []contributor `json:"contributors,omitempty"`
+	BudgetRatio  *float64      `json:"false_alarm_budget_ratio"`
+}
+
+// contributor is a series' share of a joint anomaly.
+type contributor struct {
+	Labels string  `json:"labels"`
+	Share  float64 `json:"share"`
 }
 
 // detectorSays is the score that one detector alone would give.
@@ -150,6 +162,10 @@ func (e *explainCmd) ofHistory(ctx context.Context, s streams, matchers []*label
 			Watch: w.Name, Labels: f.Labels.String(), Time: f.Score.Time, Expr: w.Expr, Explanation: f.Why.Text, State: f.Why.State, Season: f.Why.Season,
 			Value: finite(f.Score.Value), Expected: finite(f.Score.Expected), Lower: finite(f.Score.Lower), Upper: finite(f.Score.Upper), Score: finite(f.Score.Raw),
 			Kind: string(f.Score.Kind), Detector: f.Score.Detector, Evidence: []detectorSays{},
+			Withheld: f.Score.Withheld, Group: f.Why.Group, BudgetRatio: finite(f.BudgetRatio),
+		}
+		for _, c := range f.Why.Contributors {
+			x.Contributors = append(x.Contributors, contributor{cmp.Or(c.Name, x.Labels), c.Part})
 		}
 		for _, d := range f.Evidence {
 			x.Evidence = append(x.Evidence, detectorSays{d.Detector, string(d.Kind), d.Score})
@@ -184,6 +200,12 @@ func (x *explanation) print(out io.Writer, extended bool) error {
 		v    *float64
 	}{{"value", x.Value}, {"expected", x.Expected}, {"lower", x.Lower}, {"upper", x.Upper}, {"score", x.Score}} {
 		fmt.Fprintf(w, "%s\t%s\n", row.name, digits(row.v))
+	}
+	if x.BudgetRatio != nil {
+		fmt.Fprintf(w, "budget\t%s\n", digits(x.BudgetRatio))
+	}
+	for _, c := range x.Contributors {
+		fmt.Fprintf(w, "share\t%s %.0f %%\n", clean(c.Labels), 100*c.Share)
 	}
 	fmt.Fprintf(w, "state\t%s\n\nDETECTOR\tKIND\tSCORE ALONE\n", orDash(x.State))
 	for _, d := range x.Evidence {

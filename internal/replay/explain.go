@@ -27,14 +27,25 @@ type Explained struct {
 	Score    baseline.Score
 	Why      baseline.Explanation
 	Evidence []baseline.Evidence
+	// BudgetRatio is alarms observed over alarms that the budget allows; NaN in the first day.
+	BudgetRatio float64
+}
+
+// sample is one value of a series, kept until the others of its tick are there.
+type sample struct {
+	series *baseline.Series
+	value  float64
 }
 
 // learnSlice is how much history is evaluated at once, so that memory stays bounded.
 const learnSlice = 7 * 24 * time.Hour
 
+// together is how much of the end of the history is learned tick by tick where siblings are compared: a live
+// process needs an hour to know how they usually stand to each other.
+const together = 24 * time.Hour
+
 // Explain learns the history of a watch up to the step at or before at, as the live process does when it
-// starts, and explains that step for every series that matches. What needs a running process is not
-// known: peers are compared after an hour of ticks.
+// starts, and explains that step for every series that matches. Siblings are compared over the last day.
 func Explain(ctx context.Context, src Ranger, cfg baseline.Config, w rules.Watch, matchers []*labels.Matcher, at time.Time, done func(share float64)) ([]Explained, error) {
 	step := time.Duration(w.Interval)
 	if step <= 0 {
@@ -47,9 +58,18 @@ func Explain(ctx context.Context, src Ranger, cfg baseline.Config, w rules.Watch
 	end := at.Truncate(step)
 	begin := end.Add(-time.Duration(cfg.History)).Truncate(step)
 	opts := optionsOf(w)
+	alone := end // Up to here each series is learned by itself.
+	if len(w.GroupBy) > 0 {
+		alone = end.Add(-together).Truncate(step)
+	}
+	ticks := map[int64][]sample{}
 	observe := func(ls labels.Labels, t []int64, v []float64) error {
 		s := engine.Add(w.Name, ls, step, opts)
 		for i := range t {
+			if t[i] > alone.UnixMilli() {
+				ticks[t[i]] = append(ticks[t[i]], sample{s, v[i]})
+				continue
+			}
 			s.Observe(t[i], v[i])
 		}
 		return nil
@@ -65,13 +85,20 @@ func Explain(ctx context.Context, src Ranger, cfg baseline.Config, w rules.Watch
 		done(share(begin, end, to))
 		from = to.Add(step)
 	}
-	last := end.UnixMilli()
-	for _, s := range engine.All() {
-		if s.Last().Time < last {
-			s.Absent(last)
+	for at := alone; !at.After(end); at = at.Add(step) {
+		t := at.UnixMilli()
+		for _, x := range ticks[t] {
+			x.series.Observe(t, x.value)
 		}
+		if at.Equal(end) {
+			for _, s := range engine.All() {
+				if s.Last().Time < t {
+					s.Absent(t)
+				}
+			}
+		}
+		engine.EndTick(w.Name, t)
 	}
-	engine.EndTick(w.Name, last)
 	return explained(engine, matchers), nil
 }
 
@@ -83,7 +110,7 @@ func explained(engine *baseline.Engine, matchers []*labels.Matcher) []Explained 
 		if slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches(ls.Get(m.Name)) }) {
 			continue
 		}
-		out = append(out, Explained{Labels: ls, Score: s.Last(), Why: s.Explain(), Evidence: s.Evidence()})
+		out = append(out, Explained{Labels: ls, Score: s.Last(), Why: s.Explain(), Evidence: s.Evidence(), BudgetRatio: s.BudgetRatio()})
 	}
 	slices.SortFunc(out, func(a, b Explained) int { return labels.Compare(a.Labels, b.Labels) })
 	return out

@@ -91,3 +91,31 @@ func TestFindWatch(t *testing.T) {
 	_, err = replay.FindWatch(t.Context(), c, own, cfg, "nothing", begin)
 	require.EqualError(t, err, "there is no watch nothing in the configuration, nor is one discovered")
 }
+
+func TestExplainComparesSiblings(t *testing.T) {
+	s := &replaytest.Server{}
+	for n := range 6 {
+		x := replaytest.Series{Labels: labels.FromStrings("__name__", "load", "job", "api", "instance", string(rune('a'+n)))}
+		for i := range 3 * 24 * 60 {
+			v := 100 + 60*math.Sin(float64(i)/97) + 40*math.Sin(float64(i)/31) + float64(5*n) + float64((i*7919+n*13)%11)/11
+			if n == 2 && i >= 3*24*60-30 {
+				v = 100
+			}
+			x.T, x.V = append(x.T, minute(i).UnixMilli()), append(x.V, v)
+		}
+		s.Series = append(s.Series, x)
+	}
+	w := rules.Watch{Name: "load", Expr: "load", Interval: model.Duration(time.Minute), GroupBy: []string{"job"}}
+	for back := range 25 {
+		got, err := replay.Explain(t.Context(), open(t, s), baseline.DefaultConfig(), w, nil, minute(3*24*60-1-back), func(float64) {})
+		require.NoError(t, err)
+		require.Len(t, got, 6)
+		if x := got[2]; x.Score.Detector == "peer_outlier" {
+			require.Regexp(t, `^100, unlike its 5 siblings of \{job="api"\}, which lead to expect`, x.Why.Text)
+			require.Equal(t, `{job="api"}`, x.Why.Group)
+			require.Equal(t, "peer_outlier", x.Evidence[len(x.Evidence)-1].Detector)
+			return
+		}
+	}
+	t.Fatal("nobody was unlike its siblings")
+}
