@@ -178,7 +178,7 @@ func (s *Stack) Resume(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(time.Until(s.pastEnds)):
+	case <-time.After(time.Until(s.pastEnds.Add(-scrapeInterval - 300*time.Millisecond))): // Scrapes after the last sample are taken.
 		return s.Shop.Continue(s.past)
 	}
 }
