@@ -161,3 +161,23 @@ func TestFewerCustomersAreNoTroubleOfTheDatabase(t *testing.T) {
 	require.Contains(t, i.Summary, "12 anomalies on ")
 	require.False(t, i.NoClearCause)
 }
+
+func TestAnAnomalyThatHadPassedHasNothingToDoWithTheStorm(t *testing.T) {
+	e := engine("web", "api", "db")
+	strange := func(service string, ended bool) correlate.Anomaly {
+		a := correlate.Anomaly{Watch: "latency", Kind: "point", Since: t0.Add(-8 * time.Minute), At: t0, Active: !ended, Labels: model.LabelSet{"service": model.LabelValue(service)}}
+		if ended {
+			a.Until = t0.Add(-7 * time.Minute)
+		}
+		return a
+	}
+	e.Anomaly(t0.Add(-7*time.Minute), strange("web", true))
+	e.Anomaly(t0, strange("api", false))
+	e.Alerts(t0.Add(time.Minute), outage(0))
+	e.Step(t0.Add(time.Minute))
+	all := slices.DeleteFunc(live(e), func(i correlate.Incident) bool { return len(i.Alerts) == 0 })
+	require.Len(t, all, 1)
+	require.Len(t, all[0].Anomalies, 1)
+	require.EqualValues(t, "api", all[0].Anomalies[0].Labels["service"], "it lasts")
+	require.Equal(t, t0, all[0].FirstAlert, "the first alert is an alert")
+}

@@ -53,17 +53,48 @@ type stretch struct {
 // stretchGap separates stretches: no hypothesis reaches over it.
 const stretchGap = reachAfter
 
-// stretches cuts items, sorted by onset, where the gap is too long for a common cause.
+// stretches cuts items, sorted by onset, where the gap is too long for a common cause. What was over before
+// the first alert of its stretch began is cut out by itself.
 func stretches(items []*item) [][]*item {
 	var out [][]*item
 	from := 0
 	for i := 1; i <= len(items); i++ {
 		if i == len(items) || items[i].onset-items[i-1].onset > stretchGap {
-			out = append(out, items[from:i])
+			out = append(out, withoutPassed(items[from:i])...)
 			from = i
 		}
 	}
 	return out
+}
+
+// passedBefore is how long before the first alert an anomaly must have ended to have nothing to do with it: among
+// many series some are always strange for a moment.
+const passedBefore = 60.0 // s
+
+// withoutPassed parts a stretch from each of the anomalies that had passed when its first alert began.
+func withoutPassed(items []*item) [][]*item {
+	first := math.Inf(1)
+	for _, it := range items {
+		if it.rec.Anomaly == nil {
+			first = min(first, it.onset)
+		}
+	}
+	passed := func(it *item) bool {
+		return it.rec.Anomaly != nil && !it.end.IsZero() && seconds(it.end) < first-passedBefore
+	}
+	if math.IsInf(first, 1) || !slices.ContainsFunc(items, passed) {
+		return [][]*item{items}
+	}
+	var out [][]*item
+	var rest []*item
+	for _, it := range items {
+		if passed(it) {
+			out = append(out, []*item{it})
+		} else {
+			rest = append(rest, it)
+		}
+	}
+	return append(out, rest)
 }
 
 // explainer holds what explanations share.

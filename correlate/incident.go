@@ -28,7 +28,7 @@ type Incident struct {
 	Summary  string `json:"summary"`
 
 	Start      time.Time `json:"start"`       // of the trouble: the earliest onset, or the cause's start
-	FirstAlert time.Time `json:"first_alert"` // earliest startsAt of a member
+	FirstAlert time.Time `json:"first_alert"` // earliest startsAt of an alert, or of an anomaly where there is none
 	Opened     time.Time `json:"opened"`      // when the incident was first told
 	End        time.Time `json:"end,omitzero"`
 	Revision   int       `json:"revision"` // 1, and one more whenever the first cause changed

@@ -46,7 +46,7 @@ func (v *view) incident() *Incident {
 	i := &Incident{
 		ID: t.id, State: t.state, Opened: t.opened, End: t.ended, Revision: t.revision,
 		Merged: slices.Clone(t.merged), SplitFrom: t.splitFrom, MergedInto: t.into, Posts: slices.Clone(t.posts),
-		FirstAlert: v.g.items[0].start,
+		FirstAlert: v.firstAlert().start,
 		Start:      fromSeconds(slices.MinFunc(v.g.items, compareItems).onset),
 	}
 	if !v.g.alone && v.g.start < seconds(i.Start) {
@@ -63,6 +63,16 @@ func (v *view) incident() *Incident {
 	i.RunbookURL, i.Action = v.action(i)
 	v.words(i)
 	return i
+}
+
+// firstAlert is the member that fired first: an alert where there is one, as anomalies may be long before it.
+func (v *view) firstAlert() *item {
+	for _, it := range v.g.items {
+		if it.rec.Anomaly == nil {
+			return it
+		}
+	}
+	return v.g.items[0]
 }
 
 func (v *view) severity() string {

@@ -183,6 +183,9 @@ func (i *incidents) change(now time.Time, c correlate.Change) {
 	i.nudge()
 }
 
+// lapseSteps is how many usual samples in a row end an anomaly.
+const lapseSteps = 3
+
 // anomaly takes in what a series' baseline says.
 func (i *incidents) anomaly(now time.Time, e *entry) {
 	sc := e.series.Last()
@@ -191,18 +194,24 @@ func (i *incidents) anomaly(now time.Time, e *entry) {
 		Since: time.UnixMilli(sc.Since).UTC(), At: time.UnixMilli(sc.Time).UTC(), Active: sc.Active, Text: e.title() + ": " + e.series.Explain().Text,
 		Query: e.query(), Value: finite(sc.Value), Expected: finite(sc.Expected), Lower: finite(sc.Lower), Upper: finite(sc.Upper),
 	}
-	if !sc.Active || sc.Since == 0 {
+	quiet := sc.Raw <= 1
+	if e.anomaly == nil && quiet {
+		return
+	}
+	// For the correlation an anomaly is over a few steps after its last abnormal sample: one that has passed is no
+	// companion of what begins now.
+	if !sc.Active || sc.Since == 0 || quiet && sc.Time-e.anomaly.At.UnixMilli() > lapseSteps*e.watch.interval.Milliseconds() {
 		if e.anomaly == nil {
 			return
 		}
 		// It ended: what was seen while it lasted is what is told of it.
 		a, e.anomaly = *e.anomaly, nil
-		a.Until, a.Active = time.UnixMilli(sc.Time).UTC(), false
+		a.Until, a.Active = a.At.Add(e.watch.interval), false
 	} else {
 		if e.anomaly != nil {
 			// One anomaly keeps the kind and the time it began with: it is the same one for the correlation.
 			a.Kind, a.Since = e.anomaly.Kind, e.anomaly.Since
-			if sc.Raw <= 1 {
+			if quiet {
 				a = *e.anomaly // Nothing stands out in this sample: what did is what is told.
 			}
 		}
