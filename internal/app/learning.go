@@ -20,7 +20,9 @@ type learning struct {
 
 	mu       sync.Mutex
 	began    time.Time
-	begin    float64 // The share that was learned then.
+	begin    float64   // The share that was learned then.
+	counted  time.Time // When samples were counted last.
+	samples  int64
 	budget   float64 // Engine.BudgetRatio, looked up once a minute: it asks every series.
 	budgetAt time.Time
 }
@@ -109,6 +111,13 @@ func (l *learning) tell() {
 	}
 	watches, series := l.scorer.learnedParts()
 	args := []any{"share", math.Round(1000*l.scorer.progress()) / 1000, "watches", watches, "of_watches", len(l.scorer.watchList()), "series", series, "of_series", l.scorer.Len()}
+	l.mu.Lock()
+	now, total := l.scorer.now(), l.scorer.taken.Load()
+	if since := now.Sub(l.counted).Seconds(); !l.counted.IsZero() && since > 0 {
+		args = append(args, "samples_per_second", math.Round(float64(total-l.samples)/since))
+	}
+	l.counted, l.samples = now, total
+	l.mu.Unlock()
 	if left, ok := l.left(); ok {
 		args = append(args, "left", left.Round(time.Second))
 	}

@@ -52,6 +52,7 @@ type scorer struct {
 	gate    *admit.Gate
 	live    *live
 	learned atomic.Bool
+	taken   atomic.Int64 // Samples learned and scored.
 	began   time.Time
 	alone   bool          // No learners run: a watch is learned when it is first scored.
 	wake    chan struct{} // Says to learners that there may be a watch to learn.
@@ -180,6 +181,7 @@ func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time) err
 		}
 		e.observe(t, v, filedBefore)
 		s.metrics.samples.Add(float64(len(t)))
+		s.taken.Add(int64(len(t)))
 		return nil
 	})
 	if err != nil {
