@@ -17,11 +17,14 @@ import (
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/internal/export"
+	"github.com/tidemark/tidemark/internal/feed"
+	"github.com/tidemark/tidemark/internal/promread"
 	"github.com/tidemark/tidemark/rules"
 )
 
 // daily is a Prometheus with one series of a daily rhythm; it can fail, drop the series or shift it.
 type daily struct {
+	name  string // Of the metric; none when empty.
 	mu    sync.Mutex
 	fail  error
 	gone  bool
@@ -51,25 +54,58 @@ func (d *daily) Range(_ context.Context, _ string, from, to time.Time, step time
 		if d.gone {
 			continue
 		}
-		day := 2 * math.Pi * float64(t.Unix()%86400) / 86400
-		noise := float64(t.Unix()/60*2654435761%1000)/1000 - 0.5
-		ts, vs = append(ts, t.UnixMilli()), append(vs, 100+30*math.Sin(day)+4*noise+d.shift)
+		ts, vs = append(ts, t.UnixMilli()), append(vs, d.value(t))
+	}
+	if d.name != "" {
+		return fn(labels.FromStrings("__name__", d.name, "job", "api"), ts, vs)
 	}
 	return fn(labels.FromStrings("job", "api"), ts, vs)
 }
 
+// at is the value at a time.
+func (d *daily) at(t time.Time) float64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.value(t)
+}
+
+func (d *daily) value(t time.Time) float64 {
+	day := 2 * math.Pi * float64(t.Unix()%86400) / 86400
+	noise := float64(t.Unix()/60*2654435761%1000)/1000 - 0.5
+	return 100 + 30*math.Sin(day) + 4*noise + d.shift
+}
+
 func start(t *testing.T, src *daily, told func(*entry)) (*scorer, func()) {
+	t.Helper()
+	s := newTestScorer(t, src, told)
+	return s, run(t, s)
+}
+
+// startFed is start with a feed.
+func startFed(t *testing.T, src *daily, f *feed.Feed, plan func(string) (*promread.Live, bool)) (*scorer, func()) {
+	t.Helper()
+	s := newTestScorer(t, src, func(*entry) {})
+	s.live.enable(f, plan, nil)
+	return s, run(t, s)
+}
+
+func newTestScorer(t *testing.T, src *daily, told func(*entry)) *scorer {
 	t.Helper()
 	engine, err := baseline.NewEngine(baseline.DefaultConfig(), nil)
 	require.NoError(t, err)
 	reg := prometheus.NewRegistry()
 	w := rules.Watch{Name: "load", Expr: "load", Interval: model.Duration(time.Minute)}
-	s := newScorer(promslog.NewNopLogger(), reg, src, engine, 14*24*time.Hour, func(context.Context) ([]rules.Watch, error) { return []rules.Watch{w}, nil },
+	return newScorer(promslog.NewNopLogger(), reg, src, engine, 14*24*time.Hour, func(context.Context) ([]rules.Watch, error) { return []rules.Watch{w}, nil },
 		time.Now, newStages(time.Now, reg), func(_ time.Time, e *entry) { told(e) })
+}
+
+// run runs a scorer until the function that it returns is called.
+func run(t *testing.T, s *scorer) func() {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	return s, func() {
+	return func() {
 		cancel()
 		require.NoError(t, <-done)
 	}
