@@ -3,6 +3,8 @@ package baseline
 import (
 	"math"
 	"slices"
+
+	"github.com/tidemark/tidemark/baseline/detect"
 )
 
 // rateDays is the memory of the observed alarm rate.
@@ -55,7 +57,8 @@ func (e *Engine) BudgetRatio() float64 {
 
 // debt is how much more a series must show that has spent its budget of alarms over about the last 60
 // days: 1 within the budget, growing with the logarithm of the excess. One alarm more on either side
-// keeps a young series from being judged by its first.
+// keeps a young series from being judged by its first. It moves slowly: core.Debt holds it, reckoned anew
+// every hour and at each alarm.
 func (s *Series) debt(t int64) float64 {
 	if s.rate.Sum <= 0 {
 		return 1
@@ -65,5 +68,8 @@ func (s *Series) debt(t int64) float64 {
 	if excess <= 1 {
 		return 1
 	}
-	return 1 + s.rates.Debt*math.Log(excess)
+	return 1 + s.rates.Debt*detect.Ln(excess)
 }
+
+// reckon brings the debt up to date.
+func (s *Series) reckon(t int64) { s.core.Debt = float32(s.debt(t)) }

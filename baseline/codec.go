@@ -24,7 +24,7 @@ import (
 // A record that is cut or damaged is skipped: the reader looks for the next mark.
 const (
 	stateMagic   = "tidebase"
-	stateVersion = 6
+	stateVersion = 7
 	recordMagic  = "\xfeSER"
 	maxRecord    = 1 << 20
 	maxLabels    = 256
@@ -364,7 +364,7 @@ func (s *Series) check() error {
 	if c.step() < 0 || c.step() > (400*24*time.Hour).Milliseconds() || (c.step() > 0 && c.step() < 1000) {
 		return fmt.Errorf("a step of %d ms", c.step())
 	}
-	for _, x := range []float64{c.LastValue, c.N, c.AbsMean, c.MinStep, c.Short, c.LocalAbs, c.LocalVol, c.Slow, c.SlowAbs, float64(s.pool.Mean), float64(s.pool.Var)} {
+	for _, x := range []float64{c.LastValue, c.N, c.AbsMean, c.MinStep, c.Short, c.LocalAbs, c.LocalVol, c.Slow, c.SlowAbs, float64(s.pool.Mean), float64(s.pool.Var), float64(c.Debt)} {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return errors.New("a number that is none")
 		}
@@ -376,6 +376,9 @@ func (s *Series) check() error {
 		if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
 			return errors.New("a spread that is none")
 		}
+	}
+	if !(c.Debt >= 1) {
+		return errors.New("a debt under one")
 	}
 	if c.Hour < 0 {
 		return errors.New("an hour before 1970")

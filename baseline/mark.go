@@ -27,6 +27,10 @@ func markOf(sc Score) mark {
 	if sc.Detector == "" {
 		return m
 	}
+	if rows[sc.row].Name == sc.Detector {
+		m.row = sc.row
+		return m
+	}
 	for i := range rows {
 		if rows[i].Name == sc.Detector {
 			m.row = int8(i)
@@ -42,7 +46,7 @@ func (m *mark) score() Score {
 		Since: m.Since, State: m.State, Active: m.Active, Withheld: m.Withheld,
 	}
 	if m.row != noRow {
-		sc.Kind, sc.Detector = rows[m.row].Kind, rows[m.row].Name
+		sc.Kind, sc.Detector, sc.row = rows[m.row].Kind, rows[m.row].Name, m.row
 	}
 	return sc
 }

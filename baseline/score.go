@@ -45,4 +45,5 @@ type Score struct {
 	Detector string
 	State    State
 	Since    int64 // start of the anomaly, 0 when none
+	row      int8  // where the leading test may be found in rows; a hint
 }

@@ -38,8 +38,9 @@ type core struct {
 	_            uint8
 	Block        int32 // number of the current block, first and second stage
 	Block2       int32
-	Hour         int32 // of the last sample, since 1970
-	Filed        int32 // samples that were filed before the first that was observed
+	Hour         int32   // of the last sample, since 1970
+	Filed        int32   // samples that were filed before the first that was observed
+	Debt         float32 // see Series.debt
 
 	Short    float64 // forecast of the residual from the last samples
 	Slow     float64 // slow mean
@@ -101,7 +102,7 @@ func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, op
 	s.settle(&e.params, new([detect.Count]detect.Counts))
 	s.pool.Reset(&e.params)
 	s.gap.Reset(&absence, &e.params)
-	s.core.LocalVol = 1
+	s.core.LocalVol, s.core.Debt = 1, 1
 	s.last = mark{Expected: math.NaN(), Lower: math.NaN(), Upper: math.NaN(), row: noRow}
 	if step > 0 {
 		s.setStep(step.Milliseconds())
@@ -162,12 +163,14 @@ func (s *Series) Last() Score {
 func (s *Series) Observe(t int64, v float64) Score {
 	s.lock()
 	defer s.unlock()
-	return s.take(t, v)
+	in := s.engine.inputs.Get().(*detect.Input)
+	defer s.engine.inputs.Put(in)
+	return s.take(t, v, in)
 }
 
 // take observes a sample; the series' lock is held.
-func (s *Series) take(t int64, v float64) Score {
-	sc := s.observe(t, v)
+func (s *Series) take(t int64, v float64, in *detect.Input) Score {
+	sc := s.observe(t, v, in)
 	if t > s.last.Time { // what comes late changes nothing
 		s.last = markOf(sc)
 	}
@@ -182,7 +185,7 @@ func (s *Series) silent(t int64, v float64) Score {
 	return sc
 }
 
-func (s *Series) observe(t int64, v float64) Score {
+func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 	c := &s.core
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		sc := s.silent(t, v)
@@ -252,8 +255,6 @@ func (s *Series) observe(t int64, v float64) Score {
 	surprise := v - expected - short
 	lscale := max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, c.LocalVol)), floor, r.PeakShare*s.lpeak.At(s.model.Slots()))
 	gscale := max(c.SlowAbs, floor)
-	in := s.engine.inputs.Get().(*detect.Input)
-	defer s.engine.inputs.Put(in)
 	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale}
 	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
 	far := s.model.Beyond(v, c.Slow)
@@ -375,7 +376,7 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 	}
 	which = -1
 	var u [detect.Count]float32
-	all := detect.All()
+	all, direction := detect.All(), s.opts.Direction
 	for i := range all {
 		d := &all[i]
 		mem := s.cells.Window(i)
@@ -385,7 +386,7 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 			continue // no evidence at all
 		}
 		s.cells.Raise(i, y)
-		if s.opts.Direction == Up && d.Up < 0 || s.opts.Direction == Down && d.Up > 0 {
+		if direction == Up && d.Up < 0 || direction == Down && d.Up > 0 {
 			continue
 		}
 		score := s.cells.Score(i, y) - p.Cost[d.Family]
@@ -416,10 +417,14 @@ func (s *Series) agreement(best float64, all *[detect.Count]float32) float64 {
 		if u <= least {
 			continue
 		}
-		if x := float64(u) / best; x < 0.999999 {
-			sum += math.Exp(norm * detect.Ln(x))
-		} else {
+		switch x := float64(u) / best; {
+		case x >= 0.999999:
 			sum++
+		case norm == 6.5: // the shipped constant, without a logarithm
+			x2 := x * x
+			sum += x2 * x2 * x2 * math.Sqrt(x)
+		default:
+			sum += math.Exp(norm * detect.Ln(x))
 		}
 		n++
 	}
@@ -463,9 +468,9 @@ func (s *Series) grade(sc *Score, best float64, which int) {
 	if s.rate.Start == 0 {
 		s.rate.Start, s.rate.At = sc.Time, sc.Time
 	}
-	sc.Raw = s.pool.LogP(best, &s.rates.Params) / s.budget() / s.debt(sc.Time)
+	sc.Raw = s.pool.LogP(best, &s.rates.Params) / s.budget() / float64(s.core.Debt)
 	d := &detect.All()[which]
-	sc.Kind, sc.Detector = d.Kind, d.Name
+	sc.Kind, sc.Detector, sc.row = d.Kind, d.Name, int8(which)
 }
 
 // spread is the scale of the seasonal residual in the current slot.
@@ -506,6 +511,7 @@ func (s *Series) alarm(sc *Score, t int64) {
 	if sc.Alarm > 1 {
 		s.withheld = false
 		s.rate.count(t)
+		s.reckon(t)
 	}
 	// An anomaly lasts through short breaks; the episode, within which nobody is told again, is longer.
 	lasts := c.Since != 0 && t-c.AboveAt <= max(3*c.step(), breakMs)
@@ -566,6 +572,7 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 			c.Climb = climb{High: float32(v), Low: float32(v)}
 		}
 		c.Hour = hour
+		s.reckon(c.Last)
 	}
 	if c.Climb.learn(c.Last, v, max(c.LocalAbs, floor)) {
 		s.touch().Trend.tooth(&c.Climb)

@@ -326,5 +326,6 @@ func (e *Engine) withhold(watch string, t int64) []Finding {
 func (s *Series) holdBack() {
 	s.withheld = true
 	s.rate.Sum = max(0, s.rate.Sum-1)
+	s.reckon(s.core.Last)
 	s.last.Alarm, s.last.Active, s.last.Withheld = 0.999, false, true
 }

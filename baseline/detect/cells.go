@@ -52,8 +52,24 @@ func (c *Cells) Reset(p *tuning.Params) {
 
 func (c *Cells) put(i int, law Gumbel) { c.Place[i], c.Scale[i] = pack(law.Place), pack(law.Scale) }
 
-// Raise notes a statistic of the block.
-func (c *Cells) Raise(i int, y float64) { c.Peak[i] = max(c.Peak[i], uint8(table[i].bin(y))) }
+// Raise notes a statistic of the block, which must not lie under the floor.
+func (c *Cells) Raise(i int, y float64) {
+	x := (y - bins[i].floor) * bins[i].perUnit
+	if x >= Bins {
+		x = Bins - 1
+	}
+	if b := uint8(x); b > c.Peak[i] {
+		c.Peak[i] = b
+	}
+}
+
+// bins are where each row's histogram begins, and how many of its bins are one unit wide.
+var bins = func() (t [Count]struct{ floor, perUnit float64 }) {
+	for i := range table {
+		t[i].floor, t[i].perUnit = table[i].Floor, 1/table[i].width()
+	}
+	return t
+}()
 
 // Score is a row's statistic in units of its own tail; see Cell.Score.
 func (c *Cells) Score(i int, y float64) float64 {

@@ -96,9 +96,9 @@ func (e *entry) observe(t []int64, v []float64, filedBefore int64) {
 	if len(t) == 0 {
 		return
 	}
-	e.series.Learn(t, v, filedBefore, func(sc baseline.Score) { e.keep(sc, true) })
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.series.Learn(t, v, filedBefore, func(sc baseline.Score) { e.note(sc, true) })
 	e.seen, e.lastSample = t[len(t)-1], t[len(t)-1] // The last may have been filed.
 }
 
@@ -128,6 +128,11 @@ func (e *entry) absent(t int64, replaced bool) {
 func (e *entry) keep(sc baseline.Score, sample bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.note(sc, sample)
+}
+
+// note is keep for callers that hold the lock.
+func (e *entry) note(sc baseline.Score, sample bool) {
 	e.seen = sc.Time
 	if sample {
 		e.lastSample = sc.Time
