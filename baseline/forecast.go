@@ -15,7 +15,7 @@ type Forecast struct{ Expected, Lower, Upper float64 }
 const Coverage = 0.9
 
 // Forecast is the expected value h after the last sample, with an interval of stated Coverage.
-// While nothing is known all three are NaN or infinite.
+// While nothing is known all three are NaN, and the interval is infinite until some forecasts have been checked.
 func (s *Series) Forecast(h time.Duration) Forecast {
 	s.lock()
 	defer s.unlock()
@@ -27,6 +27,9 @@ func (s *Series) Forecast(h time.Duration) Forecast {
 	now := past{level, float64(look.Slow), s.stand(s.core.Last, s.core.LastValue, level)}
 	view, t := seasonView{&s.model, s.rates.Step}, s.core.Last+h.Milliseconds()
 	x, low, high := look.interval(h, now.moved(view.profile(t)).with(view, t, int64(math.Ceil(h.Hours()))))
+	if math.IsInf(low, 0) || math.IsInf(high, 0) {
+		return Forecast{s.within(x), math.Inf(-1), math.Inf(1)}
+	}
 	return Forecast{Expected: s.within(x), Lower: s.within(x + low), Upper: s.within(x + high)}
 }
 

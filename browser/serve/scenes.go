@@ -204,7 +204,7 @@ func drawn(now time.Time, watch, labels string, level, high float64, minutes int
 	why := &web.SeriesWhy{
 		Expr: watch + labels, Season: "daily by working day and day off",
 		Explanation: fmt.Sprintf("The value left its band: expected %.3g at this hour.", level),
-		Evidence:    []web.DetectorSays{{Detector: "season_up", Kind: "contextual", Score: 9.1}, {Detector: "slow_up", Kind: "collective", Score: 1.2}},
+		Evidence:    []web.DetectorSays{{Detector: "season_up", Kind: "contextual", Score: 9.1, P: 4.8e-18}, {Detector: "slow_up", Kind: "collective", Score: 1.2, P: 0.0052}},
 	}
 	d := web.SeriesDetail{}
 	for t := now.Add(-24 * time.Hour); !t.After(now); t = t.Add(step) {

@@ -74,6 +74,7 @@ type detectorSays struct {
 	Detector string  `json:"detector"`
 	Kind     string  `json:"kind"`
 	Score    float64 `json:"score"`
+	P        float64 `json:"p_value"`
 }
 
 func (e *explainCmd) run(ctx context.Context, s streams) error {
@@ -168,7 +169,7 @@ func (e *explainCmd) ofHistory(ctx context.Context, s streams, matchers []*label
 			x.Contributors = append(x.Contributors, contributor{cmp.Or(c.Name, x.Labels), c.Part})
 		}
 		for _, d := range f.Evidence {
-			x.Evidence = append(x.Evidence, detectorSays{d.Detector, string(d.Kind), d.Score})
+			x.Evidence = append(x.Evidence, detectorSays{d.Detector, string(d.Kind), d.Score, d.P})
 		}
 		out = append(out, x)
 	}
@@ -207,10 +208,10 @@ func (x *explanation) print(out io.Writer, extended bool) error {
 	for _, c := range x.Contributors {
 		fmt.Fprintf(w, "share\t%s %.0f %%\n", clean(c.Labels), 100*c.Share)
 	}
-	fmt.Fprintf(w, "state\t%s\n\nDETECTOR\tKIND\tSCORE ALONE\n", orDash(x.State))
+	fmt.Fprintf(w, "state\t%s\n\nDETECTOR\tKIND\tSCORE ALONE\tP-VALUE\n", orDash(x.State))
 	for _, d := range x.Evidence {
 		if d.Score > 0 || extended {
-			fmt.Fprintf(w, "%s\t%s\t%.3f\n", clean(d.Detector), clean(d.Kind), d.Score)
+			fmt.Fprintf(w, "%s\t%s\t%.3f\t%.2g\n", clean(d.Detector), clean(d.Kind), d.Score, d.P)
 		}
 	}
 	return w.Flush()

@@ -16,7 +16,7 @@ import (
 
 const explainJSON = `[
 {"watch":"disk","labels":"{instance=\"db-0\"}","time_ms":1795338000000,"value":0.98,"expected":0.4,"lower":0.3,"upper":0.5,"score":3.25,"state":"ready","kind":"point","detector":"point",
-"expr":"disk{instance=\"db-0\"}","explanation":"Twice what is usual.","season":"daily","evidence":[{"detector":"point","kind":"point","score":3.25},{"detector":"cusum","kind":"collective","score":0}]},
+"expr":"disk{instance=\"db-0\"}","explanation":"Twice what is usual.","season":"daily","evidence":[{"detector":"point","kind":"point","score":3.25,"p_value":6.5e-7},{"detector":"cusum","kind":"collective","score":0}]},
 {"watch":"disk","labels":"{instance=\"db-1\"}","time_ms":1795338000000,"value":null,"expected":null,"lower":null,"upper":null,"score":null,"state":"learning","explanation":"Still learning.","season":"none","evidence":[]}]`
 
 func TestExplainOfARunningTidemark(t *testing.T) {
@@ -33,8 +33,8 @@ upper     0.5
 score     3.25
 state     ready
 
-DETECTOR  KIND   SCORE ALONE
-point     point  3.250
+DETECTOR  KIND   SCORE ALONE  P-VALUE
+point     point  3.250        6.5e-07
 `, out)
 
 	_, out, _ = tool("explain", "--watch", "disk", "--series", `{instance="db-1"}`, "-o", "extended", url)
@@ -50,7 +50,7 @@ upper       -
 score       -
 state       learning
 
-DETECTOR  KIND  SCORE ALONE
+DETECTOR  KIND  SCORE ALONE  P-VALUE
 `, out)
 
 	for _, tc := range []struct {

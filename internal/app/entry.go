@@ -207,6 +207,9 @@ func (e *entry) name(out *export.Series) {
 func (e *entry) fillAhead(out *export.Series) {
 	for _, h := range horizons {
 		f := e.series.Forecast(h.ahead)
+		if math.IsInf(f.Lower, 0) || math.IsInf(f.Upper, 0) { // nothing that one could draw
+			f.Lower, f.Upper = math.NaN(), math.NaN()
+		}
 		out.Forecasts = append(out.Forecasts, export.Forecast{Horizon: h.name, Expected: f.Expected, Lower: f.Lower, Upper: f.Upper})
 	}
 	if e.watch.Limit != nil {

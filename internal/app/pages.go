@@ -130,7 +130,7 @@ func (e *entry) why() *web.SeriesWhy {
 		out.Contributors = append(out.Contributors, web.Contributor{Labels: cmp.Or(c.Name, e.texts().key), Share: c.Part})
 	}
 	for _, d := range e.series.Evidence() {
-		out.Evidence = append(out.Evidence, web.DetectorSays{Detector: d.Detector, Kind: string(d.Kind), Score: d.Score})
+		out.Evidence = append(out.Evidence, web.DetectorSays{Detector: d.Detector, Kind: string(d.Kind), Score: d.Score, P: d.P})
 	}
 	for _, h := range horizons {
 		f := e.series.Forecast(h.ahead)

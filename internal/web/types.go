@@ -82,6 +82,8 @@ type DetectorSays struct {
 	Detector string  `json:"detector"`
 	Kind     string  `json:"kind"`
 	Score    float64 `json:"score"`
+	// P is the probability that three hours of normal time hold as much by chance.
+	P float64 `json:"p_value"`
 }
 
 // SeriesDetail is one watched series with all that its page shows.
