@@ -105,7 +105,7 @@ size-check: build ## Hold the size of the sidecar under 35 MB.
 	@size=$$(wc -c < bin/tidemark); echo "bin/tidemark: $$size bytes"; test $$size -lt 35000000
 
 .PHONY: bench
-bench: bench-detect bench-cause bench-storms bench-logs bench-speed ## Measure every figure that the docs name but those of bench-scale (needs the labelled data).
+bench: bench-detect bench-cause bench-storms bench-topology bench-logs bench-speed ## Measure every figure that the docs name but those of bench-scale (needs the labelled data).
 
 .PHONY: bench-peers
 bench-peers: ## What customary formulas reach on the same labelled series.
@@ -128,6 +128,11 @@ bench-cause: ## Accuracy of cause ranking on recorded faults.
 .PHONY: bench-storms
 bench-storms: ## Accuracy of grouping on recorded alert storms.
 	$(GO) run ./internal/benchmarks/storms
+	@$(GO) run ./internal/benchmarks/table
+
+.PHONY: bench-topology
+bench-topology: ## How much of a known graph each source gives back.
+	$(GO) run ./internal/benchmarks/topology
 	@$(GO) run ./internal/benchmarks/table
 
 .PHONY: bench-logs

@@ -241,8 +241,8 @@ func (e *Engine) NextStep(now time.Time) time.Time {
 	}
 	if e.dirty {
 		// The pause grows with what there is to explain, so that explaining never takes all the time:
-		// three seconds per 10 000 alerts, one per 50 000 entities of the graph.
-		soonest(maxTime(now, e.lastStep.Add(stepPause+time.Duration(len(e.records))*300*time.Microsecond+time.Duration(e.breadth)*20*time.Microsecond)))
+		// four seconds per 10 000 alerts, one per 50 000 entities of the graph.
+		soonest(maxTime(now, e.lastStep.Add(stepPause+time.Duration(len(e.records))*400*time.Microsecond+time.Duration(e.breadth)*20*time.Microsecond)))
 	}
 	if len(e.heard) > 0 {
 		soonest(now)
@@ -266,7 +266,7 @@ func (e *Engine) items() []*item {
 			}
 			it.onset = seconds(it.start) - it.hold.Seconds()
 			if e.deps.History != nil {
-				it.bias = e.deps.History.bias(r, it.start)
+				it.bias = e.deps.History.biasOnce(r, it.start)
 			}
 			out = append(out, it)
 		}

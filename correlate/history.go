@@ -38,6 +38,7 @@ type History struct {
 	starts map[model.Fingerprint][]time.Time // in order
 	first  time.Time
 	last   time.Time
+	read   int                             // How often a stretch of history was read.
 	kin    map[model.Fingerprint][]kinship // nil: to be learned
 }
 
@@ -64,6 +65,19 @@ func (h *History) Observe(from, to time.Time) {
 		h.first = from
 	}
 	h.last = maxTime(h.last, to)
+	h.read++
+}
+
+// biasOnce is bias, remembered with the record until more of the past is read: what fires now says nothing
+// about the time before a firing.
+func (h *History) biasOnce(r *record, t time.Time) float64 {
+	h.mu.Lock()
+	read := h.read
+	h.mu.Unlock()
+	if b := &r.bias; !b.start.Equal(t) || b.read != read {
+		*b = biased{start: t, read: read, bias: h.bias(r, t)}
+	}
+	return r.bias.bias
 }
 
 // Add notes when an alert began to fire. The label alertstate is not part of an alert.

@@ -20,6 +20,7 @@ type record struct {
 	Anomaly     *Anomaly          `json:"anomaly,omitempty"`
 
 	place placement // where the alert belongs in the current graph
+	bias  biased
 }
 
 // alertCopy is the latest word of one replica about the alert.
@@ -28,6 +29,13 @@ type alertCopy struct {
 	Start       time.Time         `json:"start"`
 	End         time.Time         `json:"end,omitzero"`  // zero: firing
 	Told        time.Time         `json:"told,omitzero"` // when the end was heard of
+}
+
+// biased is a History's bias for the firing that it was last asked of.
+type biased struct {
+	start time.Time
+	read  int
+	bias  float64
 }
 
 func (c alertCopy) firing() bool { return c.End.IsZero() }

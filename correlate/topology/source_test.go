@@ -1,8 +1,6 @@
 package topology_test
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -13,59 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidemark/tidemark/correlate/topology"
+	"github.com/tidemark/tidemark/correlate/topology/topologytest"
 )
-
-// plant is a known graph that metric dumps are written from.
-type plant struct {
-	services []string
-	calls    [][2]int
-	pods     map[int][]string
-	nodes    []string
-	podNode  map[string]int
-}
-
-func newPlant(seed uint64) *plant {
-	r := rand.New(rand.NewPCG(seed, 1))
-	p := &plant{pods: map[int][]string{}, podNode: map[string]int{}}
-	for i := range 30 {
-		p.services = append(p.services, fmt.Sprintf("svc-%02d", i))
-	}
-	for i := range 6 {
-		p.nodes = append(p.nodes, fmt.Sprintf("node-%d", i))
-	}
-	for i := range p.services {
-		for j := i + 1; j < len(p.services); j++ {
-			if r.Float64() < 0.1 {
-				p.calls = append(p.calls, [2]int{i, j})
-			}
-		}
-		for k := range 1 + r.IntN(4) {
-			pod := fmt.Sprintf("%s-7d4b9c%02d-x%d", p.services[i], i, k)
-			p.pods[i] = append(p.pods[i], pod)
-			p.podNode[pod] = r.IntN(len(p.nodes))
-		}
-	}
-	return p
-}
-
-func (p *plant) callEdges() map[string]bool {
-	out := map[string]bool{}
-	for _, c := range p.calls {
-		out[p.services[c[0]]+" call "+p.services[c[1]]] = true
-	}
-	return out
-}
-
-func (p *plant) placement() map[string]bool {
-	out := map[string]bool{}
-	for i, pods := range p.pods {
-		for _, pod := range pods {
-			out[p.services[i]+" owns "+pod] = true
-			out[pod+" host "+p.nodes[p.podNode[pod]]] = true
-		}
-	}
-	return out
-}
 
 func sample(value float64, kv ...string) topology.Sample {
 	return topology.Sample{Labels: labels.FromStrings(kv...), Value: value}
@@ -85,107 +32,13 @@ func edgesOf(f topology.Found) map[string]bool {
 }
 
 func TestSourcesRecoverAKnownGraph(t *testing.T) {
-	p := newPlant(7)
-	for _, tc := range []struct {
-		source topology.Source
-		dump   func() [][]topology.Sample
-		want   map[string]bool
-	}{
-		{topology.ServiceGraph{}, p.serviceGraph, p.callEdges()},
-		{topology.Istio{}, p.istio, p.callEdges()},
-		{topology.Linkerd{}, p.linkerd, p.callEdges()},
-		{topology.Hubble{}, p.hubble, p.callEdges()},
-		{topology.Kube{}, p.kube, p.placement()},
-		{topology.RuleSource{Rule: topology.Rule{
-			Metric: "grpc_client_handled_total", From: []string{"job"}, To: []string{"grpc_service"}, Kind: topology.Call, FromKind: topology.KindService, ToKind: topology.KindService, Confidence: 1,
-		}}, p.rule, p.callEdges()},
-	} {
-		t.Run(tc.source.Name(), func(t *testing.T) {
-			got := edgesOf(tc.source.Find(tc.dump()))
-			right := 0
-			for e := range got {
-				if tc.want[e] {
-					right++
-				}
-			}
-			precision, recall := float64(right)/float64(len(got)), float64(right)/float64(len(tc.want))
-			t.Logf("precision %.3f recall %.3f of %d edges", precision, recall, len(tc.want))
-			require.GreaterOrEqual(t, precision, 0.95)
-			require.GreaterOrEqual(t, recall, 0.95)
-		})
-	}
-}
-
-func (p *plant) serviceGraph() [][]topology.Sample {
-	out := [][]topology.Sample{strangers(), nil}
-	for i, c := range p.calls {
-		x := sample(10, "client", p.services[c[0]], "server", p.services[c[1]], "connection_type", "")
-		out[i%2] = append(out[i%2], x)
-	}
-	out[0] = append(out[0], sample(99, "client", "user", "server", p.services[0]), sample(0, "client", p.services[5], "server", p.services[1]))
-	return out
-}
-
-func (p *plant) istio() [][]topology.Sample {
-	out := [][]topology.Sample{strangers(), nil}
-	for i, c := range p.calls {
-		for _, reporter := range []string{"source", "destination"} {
-			out[i%2] = append(out[i%2], sample(3, "reporter", reporter, "source_workload", p.services[c[0]], "source_workload_namespace", "shop",
-				"destination_workload", p.services[c[1]], "destination_workload_namespace", "shop",
-				"destination_service_name", p.services[c[1]], "destination_service_namespace", "shop"))
+	for seed := range uint64(20) {
+		for _, c := range topologytest.Cases(seed) {
+			precision, recall := c.Score()
+			require.GreaterOrEqual(t, precision, 0.95, "%s of seed %d", c.Source.Name(), seed)
+			require.GreaterOrEqual(t, recall, 0.95, "%s of seed %d", c.Source.Name(), seed)
 		}
 	}
-	out[0] = append(out[0], sample(5, "reporter", "source", "source_workload", p.services[0], "destination_workload", "unknown", "destination_service_name", "PassthroughCluster"),
-		sample(5, "reporter", "destination", "source_workload", "unknown", "destination_workload", p.services[0]))
-	return out
-}
-
-func (p *plant) linkerd() [][]topology.Sample {
-	out := [][]topology.Sample{strangers(), nil}
-	for i, c := range p.calls {
-		kind := []string{"deployment", "statefulset"}[i%2]
-		out[0] = append(out[0], sample(3, kind, p.services[c[0]], "namespace", "shop", "dst_deployment", p.services[c[1]], "dst_namespace", "shop", "dst_service", "other-name"))
-	}
-	return out
-}
-
-func (p *plant) hubble() [][]topology.Sample {
-	out := [][]topology.Sample{strangers(), nil, nil}
-	for i, c := range p.calls {
-		a, b := p.services[c[0]], p.services[c[1]]
-		if i%2 == 0 {
-			out[0] = append(out[0], sample(3, "source_workload", a, "source_namespace", "shop", "destination_workload", b, "destination_namespace", "shop"))
-		} else {
-			out[1] = append(out[1], sample(3, "source", "shop/"+a, "destination", "shop/"+b))
-		}
-		out[2] = append(out[2], sample(8, "source", "shop/"+b, "destination", "shop/"+a), sample(8, "source", "shop/"+a, "destination", "shop/"+b))
-	}
-	out[2] = append(out[2], sample(8, "source", "reserved:world", "destination", "shop/"+p.services[0]))
-	return out
-}
-
-func (p *plant) kube() [][]topology.Sample {
-	out := make([][]topology.Sample, len(topology.Kube{}.Queries()))
-	for i, s := range p.services {
-		rs := fmt.Sprintf("%s-7d4b9c%02d", s, i)
-		if i%3 != 0 { // A third of the replica sets' owners are not known: read from the name.
-			out[1] = append(out[1], sample(1, "namespace", "shop", "replicaset", rs, "owner_kind", "Deployment", "owner_name", s))
-		}
-		for _, pod := range p.pods[i] {
-			out[0] = append(out[0], sample(1, "namespace", "shop", "pod", pod, "node", p.nodes[p.podNode[pod]], "created_by_kind", "ReplicaSet", "created_by_name", rs))
-			out[6] = append(out[6], sample(1, "namespace", "shop", "endpoint", s, "targetref_kind", "Pod", "targetref_name", pod))
-		}
-	}
-	out[0] = append(out[0], sample(1, "namespace", "shop", "pod", "", "node", "node-0"))
-	return out
-}
-
-func (p *plant) rule() [][]topology.Sample {
-	out := [][]topology.Sample{strangers()}
-	for _, c := range p.calls {
-		out[0] = append(out[0], sample(3, "job", p.services[c[0]], "grpc_service", p.services[c[1]]))
-	}
-	return out
 }
 
 func TestEverySourceKeepsTheContract(t *testing.T) {

@@ -24,6 +24,7 @@ var parts = []part{
 	{"prometheus", "Beside a real Prometheus", "bench-prometheus"},
 	{"cause", "Causes and confidence", "bench-cause"},
 	{"storms", "Grouping of alert storms", "bench-storms"},
+	{"topology", "Topology from metrics", "bench-topology"},
 	{"logs", "Log templates", "bench-logs"},
 }
 
