@@ -54,7 +54,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Wait:             model.Duration(3 * time.Second),
-		ClearWait:        model.Duration(15 * time.Second),
+		ClearWait:        model.Duration(30 * time.Second),
 		ResolveAfter:     model.Duration(5 * time.Minute),
 		FlapWindow:       model.Duration(30 * time.Minute),
 		RevisionInterval: model.Duration(time.Minute),

@@ -80,7 +80,7 @@ func TestAnIncidentLivesFromOpenedToResolved(t *testing.T) {
 	e := engine("web", "api", "db")
 	e.Alerts(t0.Add(time.Minute), outage(0))
 	e.Step(t0.Add(time.Minute))
-	events := e.Step(t0.Add(time.Minute + 15*time.Second))
+	events := e.Step(t0.Add(time.Minute + 30*time.Second))
 	require.Equal(t, []string{"opened database db outage affecting api and web"}, sortedTitles(events))
 	id := events[0].Incident.ID
 
@@ -463,10 +463,10 @@ func TestTheFirstPostWaitsAWhileForASettledCause(t *testing.T) {
 		told     time.Duration
 	}{
 		"the metrics are sure":                              {metrics{cause.Ranking{End: t0, Candidates: []cause.Candidate{{Entity: "web", Confidence: 0.9}, {Entity: "api", Confidence: 0.05}}}}, 3 * time.Second},
-		"the metrics are sure of the time before the alert": {metrics{cause.Ranking{End: t0.Add(-10 * time.Second), Candidates: []cause.Candidate{{Entity: "web", Confidence: 0.9}}}}, 15 * time.Second},
-		"the metrics do not know":                           {metrics{cause.Ranking{End: t0, Candidates: []cause.Candidate{{Entity: "db", Confidence: 0.3}, {Entity: "api", Confidence: 0.3}, {Entity: "cache", Confidence: 0.3}}}}, 15 * time.Second},
-		"the metrics say something else":                    {metrics{cause.Ranking{End: t0, Candidates: []cause.Candidate{{Entity: "api", Confidence: 0.8}, {Entity: "web", Confidence: 0.1}}}}, 15 * time.Second},
-		"the metrics have not answered":                     {silent{}, 15 * time.Second},
+		"the metrics are sure of the time before the alert": {metrics{cause.Ranking{End: t0.Add(-10 * time.Second), Candidates: []cause.Candidate{{Entity: "web", Confidence: 0.9}}}}, 30 * time.Second},
+		"the metrics do not know":                           {metrics{cause.Ranking{End: t0, Candidates: []cause.Candidate{{Entity: "db", Confidence: 0.3}, {Entity: "api", Confidence: 0.3}, {Entity: "cache", Confidence: 0.3}}}}, 30 * time.Second},
+		"the metrics say something else":                    {metrics{cause.Ranking{End: t0, Candidates: []cause.Candidate{{Entity: "api", Confidence: 0.8}, {Entity: "web", Confidence: 0.1}}}}, 30 * time.Second},
+		"the metrics have not answered":                     {silent{}, 30 * time.Second},
 		"there are no metrics to be waited for":             {nil, 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -474,7 +474,7 @@ func TestTheFirstPostWaitsAWhileForASettledCause(t *testing.T) {
 			e.Alerts(t0, []*model.Alert{alert("HighLatencyP95", "web", 0)})
 			now, steps := t0, 0
 			for len(e.Step(now)) == 0 {
-				require.Less(t, steps, 20, "never told")
+				require.Less(t, steps, 40, "never told")
 				next := e.NextStep(now)
 				require.True(t, next.After(now), "asked for a step without a pause")
 				now, steps = next, steps+1

@@ -13,9 +13,9 @@ func TestAnIncidentKnowsWhenPeopleWereToldOfIt(t *testing.T) {
 	e := engine("web", "api", "db")
 	e.Alerts(t0.Add(time.Minute), outage(0))
 	e.Step(t0.Add(time.Minute))
-	opened := e.Step(t0.Add(time.Minute + 15*time.Second))
+	opened := e.Step(t0.Add(time.Minute + 30*time.Second))
 	require.Len(t, opened, 1)
-	first := correlate.Post{Time: t0.Add(time.Minute + 15*time.Second), Type: correlate.EventOpened, Revision: 1, Cause: "db", Confidence: opened[0].Incident.Causes[0].Confidence}
+	first := correlate.Post{Time: t0.Add(time.Minute + 30*time.Second), Type: correlate.EventOpened, Revision: 1, Cause: "db", Confidence: opened[0].Incident.Causes[0].Confidence}
 	require.Equal(t, []correlate.Post{first}, opened[0].Incident.Posts)
 
 	saved, err := e.Snapshot()

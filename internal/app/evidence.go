@@ -62,8 +62,8 @@ const (
 	// keepOpinions bounds how many rankings are kept, maxFollowed how many of them are renewed as time goes by.
 	keepOpinions = 1000
 	maxFollowed  = 64
-	// aheadUntil is the age up to which a moment is ranked before it is scored: that of the first post.
-	aheadUntil = 15 * time.Second
+	// aheadUntil is the age up to which a moment is ranked before it is scored: the first post and what may revise it.
+	aheadUntil = 2 * time.Minute
 	// lookEvery is how often it is looked whether a moment is due.
 	lookEvery = time.Second
 	// lateWatch is how long a moment waits for a watch that can't be read.

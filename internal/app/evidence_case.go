@@ -23,7 +23,7 @@ import (
 func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.Time) cause.Case {
 	var fresh map[*entry][]web.Point
 	if isAhead(look.Sub(q.FirstAlert)) {
-		fresh = ev.fresh.upTo(ctx, ev.deps, look)
+		fresh = ev.fresh.upTo(ctx, ev.deps, q.FirstAlert, look)
 	}
 	view := ev.deps.graph.At(q.FirstAlert)
 	c := cause.Case{ID: q.Incident, AlertTime: q.FirstAlert, Attributes: map[string]map[string]string{}}
@@ -42,7 +42,7 @@ func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.T
 		c.Changes = append(c.Changes, cause.Change{Time: ch.Time, Entity: ch.Entity.Name, Kind: ch.Kind, Text: ch.Text, Query: ch.Query})
 	}
 	for _, en := range ev.deps.scorer.all() {
-		if s, ok := en.asSeries(view, ev.deps.labels, look, fresh[en]); ok {
+		if s, ok := en.asSeries(view, ev.deps.labels, q.FirstAlert, look, fresh[en]); ok {
 			c.Series = append(c.Series, s)
 		}
 	}
@@ -92,7 +92,7 @@ func entityOf(get func(string) string, view *topology.View, cfg *correlate.Confi
 }
 
 // asSeries is the entry as a ranking of a moment reads it; fresh is what was read ahead of scoring.
-func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, look time.Time, fresh []web.Point) (cause.Series, bool) {
+func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, firstAlert, look time.Time, fresh []web.Point) (cause.Series, bool) {
 	s := cause.Series{Metric: e.watch.metric, Name: e.watch.Name, Query: e.query()}
 	if client, server := e.series.Labels().Get("client"), e.series.Labels().Get("server"); client != "" && server != "" {
 		s.Entity, s.Peer = client, server
@@ -111,8 +111,12 @@ func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, look time.T
 			}
 		}
 	}
-	add(e.recentPoints(), time.Time{}, look)
-	add(fresh, look.Truncate(e.watch.interval), look)
+	until := look
+	if len(fresh) > 0 {
+		until = firstAlert.Add(-aheadBack)
+	}
+	add(e.recentPoints(), time.Time{}, until)
+	add(fresh, until, look)
 	old := max(0, len(s.T)-rankedSamples)
 	s.T, s.V = s.T[old:], s.V[old:]
 	return s, len(s.T) > 1

@@ -14,6 +14,9 @@ import (
 const (
 	// aheadStep is the distance of the samples that are read ahead of scoring.
 	aheadStep = 5 * time.Second
+	// aheadBack is how long before the first alert it is begun, so that all of a young fault has the same spacing
+	// and a mean over it can be asked for again.
+	aheadBack = 10 * time.Minute
 	// aheadTimeout bounds one reading: a first page that waits for a slow Prometheus is worse than one
 	// without its metrics.
 	aheadTimeout = 4 * time.Second
@@ -29,10 +32,10 @@ type preview struct {
 	points   map[*entry][]web.Point
 }
 
-// upTo returns samples of every watch from the step before look up to look at least.
-func (p *preview) upTo(ctx context.Context, deps evidenceDeps, look time.Time) map[*entry][]web.Point {
-	if p.points == nil || look.Before(p.from) || look.After(p.to) {
-		p.from, p.to = look, deps.now().Add(-ingestDelay)
+// upTo returns samples of every watch from aheadBack before the first alert up to look at least.
+func (p *preview) upTo(ctx context.Context, deps evidenceDeps, firstAlert, look time.Time) map[*entry][]web.Point {
+	if from := firstAlert.Add(-aheadBack); p.points == nil || from.Before(p.from) || look.After(p.to) {
+		p.from, p.to = from, deps.now().Add(-ingestDelay)
 		if p.to.Before(look) {
 			p.to = look
 		}
@@ -41,7 +44,7 @@ func (p *preview) upTo(ctx context.Context, deps evidenceDeps, look time.Time) m
 	return p.points
 }
 
-// readAhead evaluates every watch from the last step before from up to to. A watch that cannot be read in
+// readAhead evaluates every watch between two times. A watch that cannot be read in
 // time is left out.
 func (s *scorer) readAhead(ctx context.Context, from, to time.Time) map[*entry][]web.Point {
 	ctx, cancel := context.WithTimeout(ctx, aheadTimeout)
@@ -56,7 +59,7 @@ func (s *scorer) readAhead(ctx context.Context, from, to time.Time) map[*entry][
 			continue
 		}
 		g.Go(func() error {
-			err := s.read.Range(ctx, w.Expr, from.Truncate(w.interval), to, aheadStep, func(ls labels.Labels, t []int64, v []float64) error {
+			err := s.read.Range(ctx, w.Expr, from, to, aheadStep, func(ls labels.Labels, t []int64, v []float64) error {
 				e := known[ls.String()]
 				if e == nil {
 					return nil
