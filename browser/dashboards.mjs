@@ -128,15 +128,18 @@ function stat(panel, all, w, h) {
   const v = all[0]?.points.at(-1)?.[1] ?? NaN;
   const d = panel.fieldConfig.defaults;
   const mapped = (d.mappings ?? []).flatMap((m) => (m.type === "value" ? Object.entries(m.options) : [])).find(([k]) => Number(k) === v)?.[1];
-  return `<div class="stat" style="height:${h}px;color:${mapped?.color ? colour(mapped.color) : byThreshold(v, d)}">${esc(mapped?.text ?? (all.length ? format(v, d.unit) : d.noValue ?? "–"))}</div>`;
+  return `<div class="stat" style="height:${h}px;color:${mapped?.color ? colour(mapped.color) : all.length ? byThreshold(v, d) : "#7b8087"}">${esc(mapped?.text ?? (all.length ? format(v, d.unit) : d.noValue ?? "–"))}</div>`;
 }
 
 function table(panel, all) {
-  const hidden = new Set(["__name__", "job"]);
+  const organize = panel.transformations?.find((t) => t.id === "organize")?.options ?? {};
+  const hidden = new Set(["__name__", ...Object.entries(organize.excludeByName ?? {}).filter(([, v]) => v).map(([k]) => k)]);
+  const name = (l) => organize.renameByName?.[l] || l;
+  const value = !hidden.has("Value");
   const labels = [...new Set(all.flatMap((s) => Object.keys(s.metric)))].filter((l) => !hidden.has(l)).slice(0, 6);
   const rows = all.toSorted((a, b) => b.points.at(-1)[1] - a.points.at(-1)[1]).slice(0, 7);
   if (!rows.length) return empty(panel);
-  return `<table><tr>${labels.map((l) => `<th>${esc(l)}</th>`).join("")}<th>value</th></tr>${rows.map((s) => `<tr>${labels.map((l) => `<td>${esc(clip(s.metric[l] ?? "", 40))}</td>`).join("")}<td>${esc(format(s.points.at(-1)[1], panel.fieldConfig.defaults.unit))}</td></tr>`).join("")}</table>`;
+  return `<table><tr>${labels.map((l) => `<th>${esc(name(l))}</th>`).join("")}${value ? `<th>${esc(name("Value"))}</th>` : ""}</tr>${rows.map((s) => `<tr>${labels.map((l) => `<td>${esc(clip(s.metric[l] ?? "", 40))}</td>`).join("")}${value ? `<td>${esc(format(s.points.at(-1)[1], panel.fieldConfig.defaults.unit))}</td>` : ""}</tr>`).join("")}</table>`;
 }
 
 function lanes(panel, all, w, h) {

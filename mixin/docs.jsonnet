@@ -19,11 +19,15 @@ local alert(name) =
 
 local boards = mixin.grafanaDashboards;
 local panel(p) = '| %s | %s |' % [p.title, p.description];
+// Pictures of these are in docs/images, drawn by `make dashboard-pictures`.
+local drawn = ['tidemark-health', 'tidemark-incidents', 'tidemark-overview', 'tidemark-series'];
+local picture(b) = if std.member(drawn, b.uid) then '\n![%s](images/dashboard-%s.webp)\n' % [b.title, b.uid] else '';
 local section(name) =
   local b = boards[name];
-  '## %s\n\n%s\n\n[`dashboards/%s`](../dashboards/%s), uid `%s`.\n\n| panel | what it shows |\n|---|---|\n%s\n' % [
+  '## %s\n\n%s\n%s\n[`dashboards/%s`](../dashboards/%s), uid `%s`.\n\n| panel | what it shows |\n|---|---|\n%s\n' % [
     b.title,
     b.description,
+    picture(b),
     name,
     name,
     b.uid,
@@ -62,6 +66,10 @@ local section(name) =
 
     On every dashboard incidents, changes and runbook calls are drawn as annotations, and the others are one click away with
     time and variables kept.
+
+    The pictures are not from Grafana: `make dashboard-pictures` runs the queries of the panels against a real Prometheus that
+    scrapes a Tidemark in the middle of an incident, and draws what they answer in the panels' places. Grafana paints the same
+    answers in its own way.
 
     %s
   ||| % rows([section(n) for n in std.objectFields(boards)]),

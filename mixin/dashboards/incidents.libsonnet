@@ -29,19 +29,19 @@ function(config)
         grafana.stat(
           'Alerts received',
           'Alerts that started to fire in the time range.',
-          grafana.instant(source, 'sum(increase(tidemark_alerts_received_total{%s, status!="resolved"}[$__range]))' % own)
+          grafana.instant(source, 'round(sum(increase(tidemark_alerts_received_total{%s, status!="resolved"}[$__range])))' % own)
         ),
         grafana.stat(
           'Incidents opened',
           'Incidents that began in the time range.',
-          grafana.instant(source, 'sum(increase(tidemark_incidents_total{%s}[$__range]))' % own)
+          grafana.instant(source, 'round(sum(increase(tidemark_incidents_total{%s}[$__range])))' % own)
         ),
         grafana.stat(
           'Alerts per incident',
           'Compression: alerts received over incidents opened in the time range.',
           grafana.instant(
             source,
-            'sum(increase(tidemark_alerts_received_total{%(own)s, status!="resolved"}[$__range])) / (sum(increase(tidemark_incidents_total{%(own)s}[$__range])) > 0)' % { own: own }
+            'round(sum(increase(tidemark_alerts_received_total{%(own)s, status!="resolved"}[$__range])) / (sum(increase(tidemark_incidents_total{%(own)s}[$__range])) > 0), 0.1)' % { own: own }
           )
         ) + grafana.noValue('no incident'),
         grafana.stat(
@@ -53,7 +53,7 @@ function(config)
         grafana.stat(
           'Causes revised',
           'Incidents announced again because their first cause changed, in the time range.',
-          grafana.instant(source, 'sum(increase(tidemark_notification_revisions_total{%s}[$__range]))' % own)
+          grafana.instant(source, 'round(sum(increase(tidemark_notification_revisions_total{%s}[$__range])))' % own)
         ),
         grafana.table(
           'Open incidents by cause',

@@ -36,7 +36,7 @@ function(config)
           'Alerts received over incidents opened in the time range: the pages you were spared.',
           grafana.instant(
             source,
-            'sum(increase(tidemark_alerts_received_total{%(own)s, status!="resolved"}[$__range])) / (sum(increase(tidemark_incidents_total{%(own)s}[$__range])) > 0)' % { own: own }
+            'round(sum(increase(tidemark_alerts_received_total{%(own)s, status!="resolved"}[$__range])) / (sum(increase(tidemark_incidents_total{%(own)s}[$__range])) > 0), 0.1)' % { own: own }
           )
         ) + grafana.noValue('no incident'),
         grafana.stat(

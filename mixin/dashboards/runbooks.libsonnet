@@ -34,7 +34,7 @@ function(config)
         grafana.stat(
           'Calls',
           'Runbooks called in the time range.',
-          grafana.instant(source, 'sum(increase(tidemark_runbook_calls_total{%s}[$__range]))' % calls)
+          grafana.instant(source, 'round(sum(increase(tidemark_runbook_calls_total{%s}[$__range])))' % calls)
         ) + grafana.noValue('none'),
         grafana.stat(
           'Verified',
@@ -49,13 +49,13 @@ function(config)
         grafana.stat(
           'Steps not recorded',
           'Steps that were not made because they could not be written to the audit log: no record, no action.',
-          grafana.instant(source, 'sum(increase(tidemark_runbook_record_failures_total{%s}[$__range]))' % own),
+          grafana.instant(source, 'round(sum(increase(tidemark_runbook_record_failures_total{%s}[$__range])))' % own),
           steps=[[null, 'green'], [1, 'red']]
         ),
         grafana.stat(
           'Unreadable proposals',
           'Stored proposals that could not be read and were left alone.',
-          grafana.instant(source, 'sum(increase(tidemark_runbook_unreadable_records_total{%s}[$__range]))' % own),
+          grafana.instant(source, 'round(sum(increase(tidemark_runbook_unreadable_records_total{%s}[$__range])))' % own),
           steps=[[null, 'green'], [1, 'red']]
         ),
       ]),
@@ -83,7 +83,7 @@ function(config)
         grafana.table(
           'Calls by runbook',
           'All calls of the time range by runbook, mode and verdict. Who approved what is in the audit log: tidetool audit verify.',
-          [grafana.instant(source, 'sort_desc(sum by (runbook, mode, verdict) (increase(tidemark_runbook_calls_total{%s}[$__range])))' % calls, format='table')],
+          [grafana.instant(source, 'sort_desc(round(sum by (runbook, mode, verdict) (increase(tidemark_runbook_calls_total{%s}[$__range]))))' % calls, format='table')],
           w=24
         ) + grafana.columns([], { Value: 'calls' }) + grafana.override('calls', { decimals: 0 }),
       ]),
