@@ -8,26 +8,26 @@
     {
       kind: 'point',
       name: 'PointAnomaly',
-      summary: 'A series left its band.',
-      what: 'jumped out of its band',
+      summary: 'A series jumped.',
+      what: 'jumped: away from its last values or its mean, or beyond all that it remembers',
     },
     {
       kind: 'contextual',
       name: 'ContextualAnomaly',
       summary: 'A series is unusual for this time of day or week.',
-      what: 'is unusual for this time of day or week, though the value itself is common at other times',
+      what: 'is unusual for this time of day or week',
     },
     {
       kind: 'collective',
       name: 'CollectiveAnomaly',
       summary: 'A series has drifted away from its baseline for some time.',
-      what: 'has stayed to one side of its baseline, drifted, or changed its spread; no single value stands out',
+      what: 'has stayed to one side of its baseline, drifted, become restless, or no longer moves with its siblings',
     },
     {
       kind: 'shift',
       name: 'LevelShift',
       summary: 'A series settled on a new level.',
-      what: 'settled on a new level; Tidemark accepts the level as normal after its stated time',
+      what: 'has left its level; if it stays there that becomes its baseline, its explanation says within what time',
     },
     {
       kind: 'flatline',
