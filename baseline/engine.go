@@ -27,6 +27,9 @@ const (
 	Down
 )
 
+// side is the sign of the deviations that matter, 0 for both.
+func (d Direction) side() int { return [...]int{Both: 0, Up: 1, Down: -1}[d] }
+
 // SeriesOptions are what a watch says of its series.
 type SeriesOptions struct {
 	Direction Direction

@@ -255,7 +255,7 @@ func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 	surprise := v - expected - short
 	lscale := max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, c.LocalVol)), floor, r.PeakShare*s.lpeak.At(s.model.Slots()))
 	gscale := max(c.SlowAbs, floor)
-	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale}
+	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale, Side: s.opts.Direction.side()}
 	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
 	far := s.model.Beyond(v, c.Slow)
 	in.Far = ratio(far, gscale)

@@ -22,11 +22,11 @@ func (f fixed) unpack() float64 { return float64(f) / 4096 }
 
 // memory is the room for what all tests together keep between samples: words of each, and as many behind
 // the last as a window of Words takes.
-const memory = 23 + Words
+const memory = 26 + Words
 
 // words is how much of its window a row of a family uses.
 var words = [tuning.Families]int{
-	tuning.Slow: 1, tuning.Variance: 3, tuning.Stuck: 3, tuning.Zero: 3, tuning.CusumShort: 1, tuning.CusumLong: 1, tuning.Ramp: 2, tuning.Record: 2,
+	tuning.Slow: 1, tuning.Variance: 3, tuning.Stuck: 3, tuning.Zero: 3, tuning.CusumShort: 1, tuning.CusumLong: 1, tuning.Ramp: 2, tuning.Record: 2, tuning.Likelihood: 3,
 }
 
 // windows is where each row's memory begins.

@@ -34,6 +34,7 @@ type Input struct {
 	GlobalScale float64
 	Gap         bool    // the sample before is missing: nothing that counts runs may go on
 	Steps       float64 // samples seen
+	Side        int     // +1 only rises matter, -1 only falls, 0 both
 	Rates       *tuning.Rates
 }
 
@@ -73,6 +74,7 @@ var table = [...]Detector{
 	cusumShortUp, cusumShortDown, cusumLongUp, cusumLongDown,
 	rampUp, rampDown,
 	recordUp, recordDown,
+	likelihood,
 }
 
 // Count is the number of rows of All.

@@ -12,7 +12,7 @@ import (
 )
 
 func input(r *tuning.Rates, z float64) *detect.Input {
-	return &detect.Input{Value: 10 + z, Last: 10, Season: z, Local: z, Global: z, Far: z, Bulk: z, Residual: z, Scale: 1, GlobalScale: 1, Rates: r}
+	return &detect.Input{Value: 10 + z, Last: 10, Season: z, Local: z, Global: z, Far: z, Bulk: z, Residual: z, Scale: 1, GlobalScale: 1, Steps: 1000, Rates: r}
 }
 
 // Every row keeps the contract: a name of its own, a statistic that is a number at or above its
@@ -49,7 +49,7 @@ func TestEveryRowSeesWhatItIsFor(t *testing.T) {
 	}
 	for name, shape := range map[string]string{
 		"season_up": "spike", "local_up": "spike", "global_up": "spike", "record_up": "spike", "slow_up": "shift",
-		"cusum_short_up": "shift", "cusum_long_up": "shift", "ramp_up": "ramp", "variance_up": "jumpy", "stuck": "stuck",
+		"cusum_short_up": "shift", "cusum_long_up": "shift", "ramp_up": "ramp", "variance_up": "jumpy", "stuck": "stuck", "likelihood": "jumpy",
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := detect.ByName(name)

@@ -174,6 +174,11 @@ func sayVariance(f *Facts) string {
 	return fmt.Sprintf("%s, restless: it moves by %s from sample to sample, %.2gx the %s that are usual", f.Num(f.Value), f.Num(float64(f.Mem[0])), f.Mem[0]/f.Mem[1], f.Num(float64(f.Mem[1])))
 }
 
+// sayLikelihood: the memory is two mean surprises, logarithms of one plus spreads.
+func sayLikelihood(f *Facts) string {
+	return fmt.Sprintf("%s; its last samples are unusual one after the other: %s spreads off what is expected, %s are usual", f.Num(f.Value), f.Num(math.Expm1(float64(f.Mem[0]))), f.Num(math.Expm1(float64(f.Mem[1]))))
+}
+
 func sayStuck(f *Facts) string {
 	return fmt.Sprintf("Stuck at %s for %s samples (%s), where %s %% of its samples repeat the one before", f.Num(f.Value), f.Num(float64(f.Mem[0])+1), f.span(float64(f.Mem[0])), percent(float64(f.Mem[1])))
 }

@@ -47,6 +47,7 @@ func TestEveryTestSaysWhatItSaw(t *testing.T) {
 		"ramp_up":                               {seen: detect.Seen{Value: 12, Bulk: 2, Mem: [3]float32{3, 1}}, when: "Friday 10:00", want: "12, drifting up against what is usual for the time of day by about 6 an hour over the last hours"},
 		"ramp_down":                             {seen: detect.Seen{Value: 12, Bulk: 2, Mem: [3]float32{1, 3}}, want: "12, drifting down against its usual level by about 6 an hour over the last hours"},
 		"variance_up":                           {seen: detect.Seen{Value: 12, Mem: [3]float32{9, 2, 50}}, want: "12, restless: it moves by 9 from sample to sample, 4.5x the 2 that are usual"},
+		"likelihood":                            {seen: detect.Seen{Value: 12, Mem: [3]float32{1.5, 0.5, 0.2}}, want: "12; its last samples are unusual one after the other: 3.48 spreads off what is expected, 0.649 are usual"},
 		"stuck":                                 {seen: detect.Seen{Value: 37, Mem: [3]float32{41, 0.12, 900}}, want: "Stuck at 37 for 42 samples (41 min), where 12 % of its samples repeat the one before"},
 		"zero":                                  {seen: detect.Seen{Mem: [3]float32{30, 0.001, 900}}, want: "Zero for 30 samples (30 min), where under 1 % of its samples are zero"},
 		"absent":                                {seen: detect.Seen{Missing: 25, Present: 8, Days: 9}, want: "No sample for 25 min, 25 missing, where 8 of 9 days have one at this time"},

@@ -54,6 +54,7 @@ type Params struct {
 	WeekForget   float64 // share of the scores' law that is forgotten when a week, and two, have taught a weekly season
 	VarHours     float64
 	VarLong      float64
+	LikelyHours  float64 // half-life of the mean surprise of the last samples
 
 	// Calibration.
 	BlockHours   float64           // block of the first stage
@@ -94,6 +95,7 @@ const (
 	CusumLong
 	Ramp
 	Record
+	Likelihood
 	Families
 )
 
@@ -105,8 +107,8 @@ func Default() Params {
 		LevelFloor: 0.001, StepFloor: 0.3, PeakShare: 0.49, PeakQuantile: 0.6, ClassHours: 3, ClassRatio: 0.5,
 		LocalSteps: 3, LocalHours: 3.87, LocalVolHours: 1, LocalVolMin: 0.6, LocalVolMax: 3,
 		GlobalHours: 72,
-		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.94, 0.74}, BulkClip: 3, RampHours: 4, RecordTail: 0.011, RecordDays: 28, VarHours: 0.75, VarLong: 24,
-		BlockHours: 1, Memory: 471, PriorWeight: 4, Least: [Families]float64{Season: 0.39, Slow: 0.39, Local: 0.34, Global: 0.23, Variance: 1.16, Stuck: 0.3, Zero: 0.4, CusumShort: 0.37, CusumLong: 0.3, Ramp: 0.39, Record: 0.39},
+		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.94, 0.74}, BulkClip: 3, RampHours: 4, RecordTail: 0.011, RecordDays: 28, LikelyHours: 0.3, VarHours: 0.75, VarLong: 24,
+		BlockHours: 1, Memory: 471, PriorWeight: 4, Least: [Families]float64{Season: 0.39, Slow: 0.39, Local: 0.34, Global: 0.23, Variance: 1.16, Stuck: 0.3, Zero: 0.4, CusumShort: 0.37, CusumLong: 0.3, Ramp: 0.39, Record: 0.39, Likelihood: 0.39},
 		Cost: [Families]float64{Season: 0.17, Local: -0.75, Stuck: -0.75, CusumShort: 0.5, CusumLong: 0.5, Ramp: 1.75}, RecordAge: 0.38, Quantile: 0.95,
 		Block2Hours: 3, Memory2: 371, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
 		EpisodeHours: 4.74, Growth: 2.3, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, BudgetGain: 0.98, Tail: 2.5, TailRate: 0.1,
@@ -121,7 +123,7 @@ type Rates struct {
 	Local, LocalAbs, LocalVol    float64
 	Global, Slow, Var, VarLong   float64
 	Cusum                        [2]float64
-	Ramp, Record                 float64
+	Ramp, Record, Likelihood     float64
 	BlockMs, Block2Ms, EpisodeMs int64
 	Hour, Day, Class             float64
 	Budget                       float64 // minus the log of the probability per block that the false-alarm budget allows; the engine sets it
@@ -147,7 +149,7 @@ func NewRates(p Params, step float64) *Rates {
 		Level: w(p.LevelHours, 1), Err: w(p.ErrHours, 1), Scale: w(p.ScaleHours, 1), Vol: w(p.VolHours, 1),
 		Local: 1 - math.Exp2(-1/p.LocalSteps), LocalAbs: w(p.LocalHours, 1), LocalVol: w(p.LocalVolHours, 6),
 		Global: w(p.GlobalHours, 1), Slow: w(p.SlowHours, 4), Var: w(p.VarHours, 4), VarLong: w(p.VarLong, 8),
-		Ramp: w(p.RampHours, 6), Record: w(24*p.RecordDays, 1),
+		Ramp: w(p.RampHours, 6), Record: w(24*p.RecordDays, 1), Likelihood: w(p.LikelyHours, 4),
 		Hour: w(1, 1), Day: w(24, 1), Class: Weight(step, p.ClassHours),
 	}
 	for i := range r.Cusum {

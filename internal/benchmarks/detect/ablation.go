@@ -37,9 +37,9 @@ func without(name string, families ...tuning.Family) variant {
 var detectors = []variant{
 	without("season", tuning.Season), without("local", tuning.Local), without("global", tuning.Global), without("record", tuning.Record),
 	without("slow", tuning.Slow), without("cusum, short", tuning.CusumShort), without("cusum, long", tuning.CusumLong), without("ramp", tuning.Ramp),
-	without("variance", tuning.Variance), without("stuck", tuning.Stuck), without("zero", tuning.Zero),
+	without("variance", tuning.Variance), without("stuck", tuning.Stuck), without("zero", tuning.Zero), without("likelihood", tuning.Likelihood),
 	without("any point test (season, local, global, record)", tuning.Season, tuning.Local, tuning.Global, tuning.Record),
-	without("any collective test (slow, cusum, ramp, variance)", tuning.Slow, tuning.CusumShort, tuning.CusumLong, tuning.Ramp, tuning.Variance),
+	without("any collective test (slow, cusum, ramp, variance, likelihood)", tuning.Likelihood, tuning.Slow, tuning.CusumShort, tuning.CusumLong, tuning.Ramp, tuning.Variance),
 }
 
 // parts leave one part of the composition out.

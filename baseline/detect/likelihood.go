@@ -1,0 +1,45 @@
+package detect
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+// likelihood sees samples that are each a little surprising, up or down, one after the other: the mean
+// surprise of the last quarter of an hour against that of the last days, in usual distances between
+// the two (after the anomaly likelihood of Lavin and Ahmad 2015, by exponential means). A surprise is
+// the logarithm of one plus the spreads that a sample is off its season or off its last samples,
+// whichever is more, at most three, so that no single sample decides.
+var likelihood = Detector{
+	Family: tuning.Likelihood, Name: "likelihood", Kind: Collective, Floor: floorZ, Prior: priorZ, Say: sayLikelihood,
+	Stat: func(m *[Words]float32, in *Input) float64 {
+		r := in.Rates
+		x := math.Min(Ln(1+in.surprise()), 3)
+		short, long, apart := float64(m[0]), float64(m[1]), float64(m[2])
+		young := 1 / (in.Steps + 1)
+		short += math.Max(young, r.Likelihood) * (x - short)
+		long += math.Max(young, r.Global) * (x - long)
+		d := short - long
+		apart += math.Max(young, r.Global) * (math.Abs(d) - apart)
+		m[0], m[1], m[2] = float32(short), float32(long), float32(apart)
+		if in.Steps < 50 {
+			return floorZ
+		}
+		return logAt(d/math.Max(apart, leastApart), floorZ)
+	},
+}
+
+// leastApart is the smallest usual distance that means anything: a twentieth of the spreads.
+const leastApart = 0.05
+
+// surprise is the larger distance to season and last samples, on the side that matters.
+func (in *Input) surprise() float64 {
+	switch {
+	case in.Side > 0:
+		return math.Max(0, math.Max(in.Season, in.Local))
+	case in.Side < 0:
+		return math.Max(0, math.Max(-in.Season, -in.Local))
+	}
+	return math.Max(math.Abs(in.Season), math.Abs(in.Local))
+}
