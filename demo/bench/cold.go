@@ -59,7 +59,7 @@ func (u *used) since() (time.Duration, error) {
 }
 
 // learnCold measures the learning of four weeks from nothing, and a range query over the same data.
-func (b *bench) learnCold(ctx context.Context) (err error) {
+func (b *bench) learnCold(ctx context.Context, r *report) (err error) {
 	s, err := b.servers("cold", func(c map[string]any) { c["baseline"] = map[string]any{"history": "28d"} })
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (b *bench) learnCold(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.note("the history: %d series, %d million samples, %.2f bytes a sample", stats.Series, stats.Samples/1e6, float64(stats.Bytes)/float64(stats.Samples))
+	r.note("the history: %d series, %d million samples, %.2f bytes a sample", stats.Series, stats.Samples/1e6, float64(stats.Bytes)/float64(stats.Samples))
 	if err := start(ctx, s.Prometheus); err != nil {
 		return err
 	}
@@ -104,10 +104,10 @@ func (b *bench) learnCold(ctx context.Context) (err error) {
 		return err
 	}
 	perPoint, perSample := float64(query.Nanoseconds())/float64(points), float64(learn.Nanoseconds())/float64(stats.Samples)
-	b.note("query_range at 5 min costs Prometheus %.0f ns a point (%d points of 100 series); the learning costs it %.1f ns a sample", perPoint, points, perSample)
-	b.note("learned after %s; Tidemark used %.1f s of processor time, Prometheus %.1f s; %.0f MiB resident", took.Round(time.Second), ours.Seconds(), learn.Seconds(), float64(s.Tidemark.RSS())/(1<<20))
-	b.less("Prometheus' processor time per sample learned, against query_range at 5 min", perSample/perPoint, "ratio", 1, 1.0/20, 1.0/100)
-	b.less(fmt.Sprintf("cold start: %d series x 28 d x 1 min, both processes", b.cold), (ours + learn).Seconds(), "core-s", 0, 60, 10)
+	r.note("query_range at 5 min costs Prometheus %.0f ns a point (%d points of 100 series); the learning costs it %.1f ns a sample", perPoint, points, perSample)
+	r.note("learned after %s; Tidemark used %.1f s of processor time, Prometheus %.1f s; %.0f MiB resident", took.Round(time.Second), ours.Seconds(), learn.Seconds(), float64(s.Tidemark.RSS())/(1<<20))
+	r.less("Prometheus' processor time per sample learned, against query_range at 5 min", perSample/perPoint, "ratio", 1, 1.0/20, 1.0/100)
+	r.less(fmt.Sprintf("cold start: %d series x 28 d x 1 min, both processes", b.cold), (ours + learn).Seconds(), "core-s", 0, 60, 10)
 	return nil
 }
 

@@ -56,16 +56,16 @@ func (f *figure) verdict() string {
 }
 
 // write stores the figures and their page.
-func (r *report) write(dir, how string) error {
+func (r *report) write(dir, name, title, how string) error {
 	raw, err := json.MarshalIndent(r.list, "", " ")
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "benchmarks-prometheus.json"), append(raw, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "benchmarks-"+name+".json"), append(raw, '\n'), 0o644); err != nil {
 		return err
 	}
 	var s strings.Builder
-	s.WriteString("# Beside a real Prometheus\n\n" + how + "\n\n| figure | measured | asked | moonshot | |\n|---|---:|---:|---:|---|\n")
+	s.WriteString("# " + title + "\n\n" + how + "\n\n| figure | measured | asked | moonshot | |\n|---|---:|---:|---:|---|\n")
 	for _, f := range r.list {
 		fmt.Fprintf(&s, "| %s | %.3g %s | %.3g | %.3g | %s |\n", f.Name, f.Value, f.Unit, *f.Must, *f.Moonshot, f.verdict())
 	}
@@ -73,5 +73,5 @@ func (r *report) write(dir, how string) error {
 	for _, n := range r.notes {
 		s.WriteString("- " + n + "\n")
 	}
-	return os.WriteFile(filepath.Join(dir, "benchmarks-prometheus.md"), []byte(s.String()), 0o644)
+	return os.WriteFile(filepath.Join(dir, "benchmarks-"+name+".md"), []byte(s.String()), 0o644)
 }

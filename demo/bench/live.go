@@ -20,14 +20,15 @@ import (
 // live is the part that scores a fleet in several ways, one after the other, beside one Prometheus.
 type live struct {
 	*bench
+	*report
 	s    *stack.Bare
 	fed  *stack.Tidemark
 	prom *used
 	idle time.Duration // Prometheus in one phase, for scraping alone
 }
 
-func (b *bench) scoreLive(ctx context.Context) (err error) {
-	l := &live{bench: b}
+func (b *bench) scoreLive(ctx context.Context, r *report) (err error) {
+	l := &live{bench: b, report: r}
 	history8d := func(c map[string]any) { c["baseline"] = map[string]any{"history": "8d"} }
 	if l.s, err = b.servers("live", history8d); err != nil {
 		return err

@@ -1,6 +1,6 @@
 // Command bench measures what Tidemark costs beside a real Prometheus, in processor time of both processes: the
 // learning of four weeks from nothing, and the scoring of a fleet by reading and by remote write, against the
-// recording rules that a user would write instead. It writes docs/benchmarks-prometheus.json and .md.
+// recording rules that a user would write instead. It writes docs/benchmarks-prometheus-learn and -score, .json and .md.
 package main
 
 import (
@@ -19,14 +19,13 @@ import (
 // bench is one run.
 type bench struct {
 	root, bin, tools, dir string
-	cold, live            int           // series
-	phase, settle         time.Duration // of each way of scoring
-	report
+	cold, live            int           // Series.
+	phase, settle         time.Duration // Of each way of scoring.
 }
 
 func main() {
 	b := &bench{root: ".."}
-	out := flag.String("out", "../docs", "Folder to write benchmarks-prometheus.json and .md to.")
+	out := flag.String("out", "../docs", "Folder to write the figures and their pages to.")
 	flag.StringVar(&b.bin, "bin", "../bin", "Folder of tidemark.")
 	flag.IntVar(&b.cold, "cold", 10_000, "Series whose four weeks are learned; 0 leaves that part out.")
 	flag.IntVar(&b.live, "live", 2000, "Series that are scored; 0 leaves that part out.")
@@ -53,31 +52,32 @@ func (b *bench) run(out string) (err error) {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
+	how := b.machine(ctx)
 	if b.cold > 0 {
-		if err := b.learnCold(ctx); err != nil {
+		r := &report{}
+		if err := b.learnCold(ctx, r); err != nil {
 			return fmt.Errorf("cold start: %w", err)
+		}
+		if err := r.write(out, "prometheus-learn", "Learning beside a real Prometheus",
+			fmt.Sprintf("%s Learned are %d series over 28 days at 1 minute, from nothing.", how, b.cold)); err != nil {
+			return err
 		}
 	}
 	if b.live > 0 {
-		if err := b.scoreLive(ctx); err != nil {
+		r := &report{}
+		if err := b.scoreLive(ctx, r); err != nil {
 			return fmt.Errorf("live: %w", err)
 		}
+		return r.write(out, "prometheus-score", "Scoring beside a real Prometheus",
+			fmt.Sprintf("%s Scored are %d series, scraped each 15 s, each minute, over a history of 8 days. Each way ran for %s after %s to settle, and what "+
+				"Prometheus used for scraping alone in the same run is taken off. The rules are `demo/bench/rules.go`.", how, b.live, b.phase, b.settle))
 	}
-	if b.cold == 0 || b.live == 0 {
-		return nil // Half a run writes nothing.
-	}
-	return b.write(out, b.how(ctx))
+	return nil
 }
 
-// how says what was done on what.
-func (b *bench) how(ctx context.Context) string {
+// machine says what it was measured on.
+func (b *bench) machine(ctx context.Context) string {
 	version, _ := exec.CommandContext(ctx, filepath.Join(b.tools, "prometheus"), "--version").CombinedOutput()
-	first := string(version)
-	if len(first) > 60 {
-		first = first[:60]
-	}
-	return fmt.Sprintf("Written by `%s` (%d CPUs, %s). Processor time of the processes from /proc, on one machine with everything else. "+
-		"The learning is of %d series over 28 days at 1 minute. The scoring is of %d series scraped each 15 s and scored each minute, over a history of 8 days; each way ran for %s after %s to settle, "+
-		"and what Prometheus used for scraping alone in the same run is taken off. The rules are `demo/bench/rules.go`.",
-		command, runtime.NumCPU(), firstWords(first), b.cold, b.live, b.phase, b.settle)
+	return fmt.Sprintf("Written by `%s` (%d CPUs, %s). Processor time of the processes from /proc, on one machine with everything else that ran.",
+		command, runtime.NumCPU(), firstWords(string(version)))
 }
