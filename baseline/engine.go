@@ -51,6 +51,7 @@ type Engine struct {
 	saved  map[string]*together // of groups, from a state that was loaded; taken up at a group's next tick
 
 	inputs sync.Pool // of *detect.Input, so that a sample allocates nothing
+	views  sync.Pool // of *seasonView, the same for an hour's end
 
 	tickMu sync.Mutex
 	stood  []int64 // times of the alarms of the last week that stood
@@ -95,6 +96,7 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 	}
 	return &Engine{
 		inputs: sync.Pool{New: func() any { return new(detect.Input) }},
+		views:  sync.Pool{New: func() any { return new(seasonView) }},
 		cfg:    cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday).WithWeekend(weekend),
 		series: index{first: map[uint64]*Series{}}, groups: map[string]*group{}, saved: map[string]*together{},
