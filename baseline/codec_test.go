@@ -58,7 +58,7 @@ func TestDamagedStateLosesOnlyWhatIsDamaged(t *testing.T) {
 	_, state := saved(t, 3, 300)
 	const head, end = 10, 13 // the end is a record of one byte
 	record := (len(state) - head - end) / 3
-	require.Equal(t, head+3*record+end, len(state))
+	require.Len(t, state, head+3*record+end)
 	for name, c := range map[string]struct {
 		damage func([]byte) []byte
 		loaded int

@@ -38,7 +38,7 @@ func newCold(sh *season.Shape, words []uint64) *cold {
 	c.ledger = (*ledger)(unsafe.Pointer(unsafe.SliceData(words))) // A ledger holds no pointers, and words are aligned for it.
 	sh.Place(c.buf[ledgerBytes:], &c.Archive)
 	if fresh {
-		c.Archive.Clear()
+		c.Clear()
 	}
 	return c
 }
@@ -46,5 +46,5 @@ func newCold(sh *season.Shape, words []uint64) *cold {
 // reset empties a cold that was used before.
 func (c *cold) reset() {
 	*c.ledger = ledger{}
-	c.Archive.Clear()
+	c.Clear()
 }

@@ -43,7 +43,8 @@ func TestLabelsOutliveTheirSeries(t *testing.T) {
 	for i := range 300 { // Symbols of two bytes, and the freed ones again.
 		more := labels.FromStrings("a", string(rune('a'+i)), "b", "x")
 		require.True(t, labels.Equal(more, e.Add("w", more, 0, SeriesOptions{}).Labels()))
-		require.Same(t, e.Add("w", more, 0, SeriesOptions{}), e.Add("w", more, 0, SeriesOptions{}))
+		known := e.Add("w", more, 0, SeriesOptions{})
+		require.Same(t, known, e.Add("w", more, 0, SeriesOptions{}))
 	}
 	require.True(t, labels.Equal(ls, first.Labels()))
 	require.True(t, labels.Equal(labels.EmptyLabels(), e.Add("w", labels.EmptyLabels(), 0, SeriesOptions{}).Labels()))

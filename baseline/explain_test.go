@@ -23,21 +23,38 @@ func TestSentencesOfRealRunsAreTrue(t *testing.T) {
 		text     string
 		truth    []float64 // of the captured numbers, within a fifth
 	}{
-		"a spike beyond all": {func(i int) float64 { return wave(i) + 300*float64(b2i(i == n+40)) }, "record_up",
+		"a spike beyond all": {
+			func(i int) float64 { return wave(i) + 300*float64(b2i(i == n+40)) }, "record_up",
 			`^438, ([0-9.]+)x its usual Tuesday 03:20 of ([0-9.]+), and well above ([0-9.]+), the highest it remembers, expected [0-9.]+ to [0-9.]+, never so high in 15 days, score [0-9.]+; season daily and weekly, fitted on 15 of 15 days\.$`,
-			[]float64{438.0 / 138, 138, 152}},
-		"a dip that other times know": {func(i int) float64 { return wave(i) - 90*float64(b2i(i == n+40)) }, "local_down",
-			`^48\.2 where its last samples led to ([0-9.]+), a drop of ([0-9.]+), expected`, []float64{138, 90}},
-		"the afternoon in the morning": {func(i int) float64 { return wave(i + 144*b2i(i > n+60)) }, "season_down",
-			`^[0-9.]+, ([0-9.]+)x its usual Tuesday 05:15 of ([0-9.]+), for 10 min, expected`, []float64{0.34, 149}},
-		"a shift by two deviations": {func(i int) float64 { return wave(i) + after(i, 12) }, "slow_up",
-			`; over the last hours on average (?:at least|about) ([0-9.]+) above what is usual for the time of day, for`, nil},
-		"a small shift down": {func(i int) float64 { return wave(i) - after(i, 7) }, "cusum_short_down",
-			`; over about the last 2 h on average at least ([0-9.]+) below what is usual for the time of day, time and again`, nil},
-		"a leak": {func(i int) float64 { return 40 + 0.5*noise(i) + 0.002*float64(i) + after(i, 0.05*float64(i-n)) }, "cusum_long_up",
-			`; its level has left its usual Tuesday \d\d:\d\d of [0-9.]+: over about the last 12 h on average at least [0-9.]+ above it, for .*, never so high in 15 days, score [0-9.]+; if it stays so, taken as its new level within`, nil},
-		"a value that freezes": {func(i int) float64 { return wave(min(i, n)) }, "stuck",
-			`^Stuck at 9\d(?:\.\d)? for (\d) samples \((\d+) min\), where under 1 % of its samples repeat the one before, by itself within the expected`, []float64{4, 15}},
+			[]float64{438.0 / 138, 138, 152},
+		},
+		"a dip that other times know": {
+			func(i int) float64 { return wave(i) - 90*float64(b2i(i == n+40)) }, "local_down",
+			`^48\.2 where its last samples led to ([0-9.]+), a drop of ([0-9.]+), expected`,
+			[]float64{138, 90},
+		},
+		"the afternoon in the morning": {
+			func(i int) float64 { return wave(i + 144*b2i(i > n+60)) }, "season_down",
+			`^[0-9.]+, ([0-9.]+)x its usual Tuesday 05:15 of ([0-9.]+), for 10 min, expected`,
+			[]float64{0.34, 149},
+		},
+		"a shift by two deviations": {
+			func(i int) float64 { return wave(i) + after(i, 12) }, "slow_up",
+			`; over the last hours on average (?:at least|about) ([0-9.]+) above what is usual for the time of day, for`, nil,
+		},
+		"a small shift down": {
+			func(i int) float64 { return wave(i) - after(i, 7) }, "cusum_short_down",
+			`; over about the last 2 h on average at least ([0-9.]+) below what is usual for the time of day, time and again`, nil,
+		},
+		"a leak": {
+			func(i int) float64 { return 40 + 0.5*noise(i) + 0.002*float64(i) + after(i, 0.05*float64(i-n)) }, "cusum_long_up",
+			`; its level has left its usual Tuesday \d\d:\d\d of [0-9.]+: over about the last 12 h on average at least [0-9.]+ above it, for .*, never so high in 15 days, score [0-9.]+; if it stays so, taken as its new level within`, nil,
+		},
+		"a value that freezes": {
+			func(i int) float64 { return wave(min(i, n)) }, "stuck",
+			`^Stuck at 9\d(?:\.\d)? for (\d) samples \((\d+) min\), where under 1 % of its samples repeat the one before, by itself within the expected`,
+			[]float64{4, 15},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := engine(t).Add("w", labels.EmptyLabels(), 5*time.Minute, baseline.SeriesOptions{})

@@ -76,7 +76,8 @@ func TestTheEdgesOfARegularJobStaySharp(t *testing.T) {
 	feed(s, monday, 15*72, 20*time.Minute, job)
 	for i := 15 * 72; i < 16*72; i++ {
 		sc := s.Observe(monday.Add(time.Duration(i)*20*time.Minute).UnixMilli(), job(i))
-		require.InDelta(t, job(i), sc.Expected, 8, "slot %d", i%72)
+		want := job(i)
+		require.InDelta(t, want, sc.Expected, 8, "slot %d", i%72)
 	}
 }
 

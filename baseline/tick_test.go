@@ -218,7 +218,7 @@ func TestPeersAreExplainedByTheirOwnNumbers(t *testing.T) {
 				continue
 			}
 			x := f.Series.Explain()
-			require.True(t, all[2] == f.Series)
+			require.Same(t, all[2], f.Series)
 			led := 0.0
 			_, err := fmt.Sscanf(x.Text, `100, unlike its 5 siblings of {job="api"}, which lead to expect %g,`, &led)
 			require.NoError(t, err, x.Text)
@@ -251,7 +251,7 @@ func TestAGroupThatPartsNamesItsContributors(t *testing.T) {
 				continue
 			}
 			x := f.Series.Explain()
-			require.True(t, all[4] == f.Series)
+			require.Same(t, all[4], f.Series)
 			require.Regexp(t, `with its 5 siblings of \{job="api"\} it does not move as they usually do together: this one \d+ %`, x.Text)
 			require.NotEmpty(t, x.Contributors)
 			require.Empty(t, x.Contributors[0].Name, "the series itself")

@@ -56,7 +56,7 @@ func (f *Facts) against() string {
 	}
 	switch d := f.Value - f.Expected; {
 	case r >= 1.2 && r < 1000 || r > 0 && r <= 0.8:
-		return fmt.Sprintf("%s, %.2gx %s", f.Num(f.Value), r, f.usual())
+		return fmt.Sprintf("%s, %sx %s", f.Num(f.Value), times(r), f.usual())
 	case d < 0:
 		return fmt.Sprintf("%s, %s below %s", f.Num(f.Value), f.Num(-d), f.usual())
 	default:
@@ -171,7 +171,7 @@ func sayShift(sign float64) func(*Facts) string {
 func (f *Facts) hours(h float64) string { return f.Dur(time.Duration(h * float64(time.Hour))) }
 
 func sayVariance(f *Facts) string {
-	return fmt.Sprintf("%s, restless: it moves by %s from sample to sample, %.2gx the %s that are usual", f.Num(f.Value), f.Num(float64(f.Mem[0])), f.Mem[0]/f.Mem[1], f.Num(float64(f.Mem[1])))
+	return fmt.Sprintf("%s, restless: it moves by %s from sample to sample, %sx the %s that are usual", f.Num(f.Value), f.Num(float64(f.Mem[0])), times(float64(f.Mem[0]/f.Mem[1])), f.Num(float64(f.Mem[1])))
 }
 
 // sayLikelihood: the memory is two mean surprises, logarithms of one plus spreads.
@@ -231,4 +231,12 @@ func percent(share float64) string {
 		return "under 1"
 	}
 	return fmt.Sprintf("%.0f", 100*share)
+}
+
+// times is a factor in two digits, never as a power of ten.
+func times(x float64) string {
+	if x >= 100 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.2g", x)
 }

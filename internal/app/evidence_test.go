@@ -184,8 +184,10 @@ func TestChangesAreLookedForOnTheClocksGridAndToldOnce(t *testing.T) {
 		vector: model.Vector{{Metric: model.Metric{"job": "api", "instance": "a$1:80", "version": "v2"}}},
 	}
 	var told []correlate.Change
-	w := &changeWatch{logger: promslog.NewNopLogger(), query: src, now: func() time.Time { return now }, window: time.Minute, seen: map[string]time.Time{},
-		tell: func(_ time.Time, c correlate.Change) { told = append(told, c) }}
+	w := &changeWatch{
+		logger: promslog.NewNopLogger(), query: src, now: func() time.Time { return now }, window: time.Minute, seen: map[string]time.Time{},
+		tell: func(_ time.Time, c correlate.Change) { told = append(told, c) },
+	}
 	for range 3 {
 		require.NoError(t, w.look(t.Context()))
 		now = now.Add(29 * time.Second)

@@ -19,7 +19,7 @@ var odd = map[string]func(i int) (t int64, v float64){
 		return int64(i) * 60_000, []float64{1, math.NaN(), math.Float64frombits(value.StaleNaN), 2}[i%4]
 	},
 	"infinite, denormal and largest": func(i int) (int64, float64) {
-		return int64(i) * 60_000, []float64{math.Inf(1), 5e-324, math.Inf(-1), math.MaxFloat64, -0.0}[i%5]
+		return int64(i) * 60_000, []float64{math.Inf(1), 5e-324, math.Inf(-1), math.MaxFloat64, math.Copysign(0, -1)}[i%5]
 	},
 	"a step that changes": func(i int) (int64, float64) { return int64(i)*15_000 + int64(max(0, i-60))*45_000, float64(i) },
 	"gaps of hours and of years": func(i int) (int64, float64) {

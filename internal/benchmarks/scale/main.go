@@ -62,7 +62,7 @@ func (b *bench) run(ctx context.Context, binary, out string) (err error) {
 	}
 	server := &http.Server{Handler: src, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // Ends with Close.
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	if err := b.configure(dir, "http://"+listener.Addr().String()); err != nil {
 		return err
 	}

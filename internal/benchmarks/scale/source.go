@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/snappy"
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/prompb"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
@@ -104,7 +104,7 @@ func (s *source) read(w http.ResponseWriter, r *http.Request) error {
 	metric := -1
 	for _, m := range q.Matchers {
 		for k := range fleet.Metrics {
-			if m.Name == labels.MetricName && m.Value == fleet.Metric(k) {
+			if m.Name == model.MetricNameLabel && m.Value == fleet.Metric(k) {
 				metric = k
 			}
 		}

@@ -37,7 +37,7 @@ func shapes() []shape {
 		{name: "3 decimals", value: func(r *rand.Rand, i int, _ float64) float64 { return math.Round(1000*daily(r, i)) / 1000 }},
 		{name: "integer gauge", value: func(r *rand.Rand, i int, _ float64) float64 { return math.Round(daily(r, i)) }},
 		{name: "counter", value: func(r *rand.Rand, i int, before float64) float64 { return before + math.Round(daily(r, i)) }},
-		{name: "sparse", value: func(r *rand.Rand, i int, before float64) float64 {
+		{name: "sparse", value: func(r *rand.Rand, _ int, before float64) float64 {
 			if r.IntN(20) == 0 {
 				return float64(r.IntN(5))
 			}
