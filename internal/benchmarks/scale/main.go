@@ -195,6 +195,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 // add files a figure; NaN is no goal.
 func (b *bench) add(name string, value float64, unit string, must, moonshot float64) {
 	f := figures.Figure{Name: fmt.Sprintf("%d series, 28 days at 5 minutes: %s", b.series, name), Value: value, Unit: unit, Command: command, LessIsBetter: true}
+	if b.series < 1_000_000 { // The goals are those of a million.
+		must, moonshot = math.NaN(), math.NaN()
+	}
 	if !math.IsNaN(must) {
 		f.Must = &must
 	}

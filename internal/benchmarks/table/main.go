@@ -20,7 +20,7 @@ type part struct{ name, title, target string }
 var parts = []part{
 	{"detect", "Detection, forecasts, limits", "bench-detect"},
 	{"speed", "Speed and size", "bench-speed"},
-	{"scale", "A million series", "bench-scale"},
+	{"scale", "A large fleet", "bench-scale"},
 	{"prometheus-learn", "Learning beside a real Prometheus", "bench-prometheus"},
 	{"prometheus-score", "Scoring beside a real Prometheus", "bench-prometheus"},
 	{"cause", "Causes and confidence", "bench-cause"},
