@@ -29,6 +29,8 @@ type Question struct {
 	FirstAlert time.Time
 	// Entities are the possible causes, best first, by name.
 	Entities []Entity
+	// Onset is when what the first alert tells of began: its start less the `for:` of its rule.
+	Onset time.Time
 	// Symptom is the labels of the first alert.
 	Symptom model.LabelSet
 	// Changes are those at the entities in the time in which a change is suspect, in order of time, each with its

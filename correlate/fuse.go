@@ -37,7 +37,7 @@ func (v *view) causes(i *Incident) {
 		return
 	}
 	if ev := v.e.deps.Evidence; ev != nil && len(i.Causes) > 0 {
-		q := Question{Incident: i.ID, Start: i.Causes[0].Start, FirstAlert: i.FirstAlert, Symptom: v.firstAlert().rec.Labels}
+		q := Question{Incident: i.ID, Start: i.Causes[0].Start, FirstAlert: i.FirstAlert, Onset: fromSeconds(v.firstAlert().onset), Symptom: v.firstAlert().rec.Labels}
 		for _, c := range i.Causes {
 			q.Entities = append(q.Entities, c.Entity)
 		}

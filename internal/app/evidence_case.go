@@ -22,11 +22,15 @@ import (
 // an entity, the graph, the changes, and what was counted of pushed lines and spans.
 func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.Time) cause.Case {
 	var fresh map[*entry][]web.Point
+	var onset time.Time
 	if isAhead(look.Sub(q.FirstAlert)) {
+		// So young a fault shows in few samples: a start that is looked for would often lie minutes too early, and
+		// what is normal would outweigh what is not.
+		onset = q.Onset
 		fresh = ev.fresh.upTo(ctx, ev.deps, q.FirstAlert, look)
 	}
 	view := ev.deps.graph.At(q.FirstAlert)
-	c := cause.Case{ID: q.Incident, AlertTime: q.FirstAlert, Attributes: map[string]map[string]string{}}
+	c := cause.Case{ID: q.Incident, AlertTime: q.FirstAlert, FaultTime: onset, Attributes: map[string]map[string]string{}}
 	for _, e := range q.Entities {
 		c.Candidates = append(c.Candidates, e.Name)
 	}
