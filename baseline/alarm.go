@@ -1,0 +1,174 @@
+package baseline
+
+import (
+	"math"
+	"time"
+
+	"github.com/tidemark/tidemark/baseline/detect"
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+// test runs the detectors and returns the largest score, its row, and the first word of its memory
+// as it was before.
+func (s *Series) test(in *detect.Input, t int64) (best float64, which int, before float32) {
+	p := &s.rates.Params
+	if b := int32(t / s.rates.BlockMs); b != s.core.Block {
+		if s.core.Block != 0 && s.core.N > 0 {
+			k := s.touch()
+			s.cells.Close(p, &k.Counts)
+			s.settle(p, &k.Counts)
+			s.bound()
+			s.gap.Close(&absence, p, &k.Gap)
+		}
+		s.core.Block = b
+	}
+	if b := int32(t / s.rates.Block2Ms); b != s.core.Block2 {
+		if s.core.Block2 != 0 {
+			s.pool.Close(p)
+			s.bound()
+		}
+		s.core.Block2 = b
+	}
+	which = -1
+	var u [detect.Count]float32
+	all, direction := detect.All(), s.opts.Direction
+	for i := range all {
+		d := &all[i]
+		mem := s.cells.Window(i)
+		first := mem[0]
+		y := d.Stat(mem, in)
+		if y <= d.Floor {
+			continue // no evidence at all
+		}
+		s.cells.Raise(i, y)
+		if direction == Up && d.Up < 0 || direction == Down && d.Up > 0 {
+			continue
+		}
+		score := s.cells.Score(i, y) - p.Cost[d.Family]
+		u[i] = float32(score)
+		if score > best {
+			best, which, before = score, i, first
+		}
+	}
+	if which >= 0 {
+		best *= s.agreement(best, &u)
+	}
+	for i, x := range u {
+		s.lastU[i] = uint16(math.Float32bits(x) >> 16)
+	}
+	if s.core.N >= float64(p.WarmSamples) && which >= 0 {
+		s.pool.Max = max(s.pool.Max, float32(best))
+	}
+	return best, which, before
+}
+
+// agreement is the factor by which tests that agree raise the largest score: the p-norm of all
+// scores over the largest. Scores under 0.6 of it add less than 2 % and are left out.
+func (s *Series) agreement(best float64, all *[detect.Count]float32) float64 {
+	norm := s.rates.Norm
+	sum, n := 0.0, 0
+	least := float32(0.6 * best)
+	for _, u := range all {
+		if u <= least {
+			continue
+		}
+		switch x := float64(u) / best; {
+		case x >= 0.999999:
+			sum++
+		case norm == 6.5: // the shipped constant, without a logarithm
+			x2 := x * x
+			sum += x2 * x2 * x2 * math.Sqrt(x)
+		default:
+			sum += math.Exp(norm * detect.Ln(x))
+		}
+		n++
+	}
+	if norm <= 0 || n < 2 {
+		return 1
+	}
+	return math.Exp(detect.Ln(sum) / norm)
+}
+
+// age says what the baseline is worth at t.
+func (s *Series) age(t int64) State {
+	p := &s.rates.Params
+	age := float64(t-s.core.First) / 3600e3
+	switch {
+	case s.core.N < float64(p.WarmSamples) || age < p.WarmHours:
+		return Learning
+	case age < p.ReadyHours:
+		return Warming
+	}
+	return Ready
+}
+
+// budget is minus the log of the probability per block that the budget allows. Budgets under the
+// default one ask for more than in proportion, since the largest scores of real series fall off
+// more slowly than the fitted law.
+func (e *Engine) budget(r *tuning.Rates) float64 {
+	rate := e.cfg.Budget.perDay()
+	x := -math.Log(min(0.9, r.BudgetGain*rate*float64(r.Block2Ms)/dayMs))
+	return x + (r.Tail-1)*math.Log(max(1, r.TailRate/rate))
+}
+
+func (s *Series) budget() float64 { return s.rates.Budget }
+
+const dayMs = 86400e3
+
+// grade turns the largest test score into the anomaly score.
+func (s *Series) grade(sc *Score, best float64, which int) {
+	if sc.State == Learning || which < 0 {
+		return
+	}
+	if s.rate.Start == 0 {
+		s.rate.Start, s.rate.At = sc.Time, sc.Time
+	}
+	sc.Raw = s.pool.LogP(best, &s.rates.Params) / s.budget() / float64(s.core.Debt)
+	d := &detect.All()[which]
+	sc.Kind, sc.Detector, sc.row = d.Kind, d.Name, int8(which)
+}
+
+// spread is the scale of the seasonal residual in the current slot.
+func (s *Series) spread() float64 {
+	return max(s.scale.At(s.rates), s.floor(), s.rates.PeakShare*s.peak.At(s.model.Slots()))
+}
+
+// spreadAt is the scale in any slot; the cold part is in memory.
+func (s *Series) spreadAt(slot int) float64 {
+	return max(s.scale.AtSlot(s.cold.Spread, slot, s.rates), s.floor(), s.rates.PeakShare*s.peak.AtSlot(s.cold.Peak, slot))
+}
+
+// breakMs is the longest break that an anomaly is said to have lasted through.
+const breakMs = int64(10 * time.Minute / time.Millisecond)
+
+// alarm shows one alarm per episode.
+func (s *Series) alarm(sc *Score, t int64) {
+	c, r := &s.core, s.rates
+	if c.Since != 0 && t-max(c.ShownAt, c.AboveAt) > r.EpisodeMs {
+		c.Since, c.Shown, s.withheld = 0, 0, false
+	}
+	if sc.Raw > 1 && t-c.AboveAt > max(3*c.step(), breakMs) {
+		c.RunAt = t
+	}
+	switch {
+	case sc.Raw <= 1:
+		sc.Alarm = 0.9 * sc.Raw
+	case c.Since == 0:
+		c.Since, c.Shown, c.ShownAt, c.AboveAt = t, sc.Raw, t, t
+		sc.Alarm = sc.Raw
+	case sc.Raw > r.Growth*c.Shown:
+		c.Shown, c.ShownAt, c.AboveAt = sc.Raw, t, t
+		sc.Alarm = sc.Raw
+	default:
+		c.AboveAt = t
+		sc.Alarm = 0.9 + 0.1*(1-1/sc.Raw)
+	}
+	if sc.Alarm > 1 {
+		s.withheld = false
+		s.rate.count(t)
+		s.reckon(t)
+	}
+	// An anomaly lasts through short breaks; the episode, within which nobody is told again, is longer.
+	lasts := c.Since != 0 && t-c.AboveAt <= max(3*c.step(), breakMs)
+	sc.Active, sc.Withheld, sc.Since = lasts && !s.withheld, s.withheld, max(c.Since, c.RunAt)
+}
