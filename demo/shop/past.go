@@ -216,7 +216,7 @@ func (p *Past) addNode(number int, name string) {
 func (p *Past) Step(t time.Time, dt time.Duration) []float64 {
 	seconds := dt.Seconds()
 	if !p.last.IsZero() {
-		seconds = t.Sub(p.last).Seconds()
+		seconds = max(0, t.Sub(p.last).Seconds()) // The shop may continue a moment before the last written sample.
 	}
 	p.last = t
 	p.stepWeather(seconds)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,4 +252,17 @@ func TestPastIsReproducibleAndFollowsTheRhythm(t *testing.T) {
 	require.InEpsilon(t, r.Rate(shop.Morning.Add(time.Hour), false), run(shop.Morning), 0.05)
 	night := shop.Morning.Add(-8 * time.Hour)
 	require.InEpsilon(t, r.Rate(night.Add(time.Hour), false), run(night), 0.05)
+}
+
+func TestAStepBackInTimeChangesNoCounter(t *testing.T) {
+	p := shop.NewPast(shop.RhythmAt(shop.Morning), shop.Morning.Add(-time.Hour), 0.001)
+	p.Step(shop.Morning, time.Second)
+	before := slices.Clone(p.Step(shop.Morning.Add(time.Second), time.Second))
+	after := p.Step(shop.Morning.Add(700*time.Millisecond), 0)
+	for i, s := range p.Series() {
+		require.False(t, math.IsNaN(after[i]) && !math.IsNaN(before[i]), s)
+		if strings.HasSuffix(s["__name__"], "_total") || strings.HasSuffix(s["__name__"], "_sum") {
+			require.InDelta(t, before[i], after[i], 1e-9, s)
+		}
+	}
 }
