@@ -41,6 +41,7 @@ test: build tools unit e2e ## Run every test, those with the real servers includ
 .PHONY: unit
 unit: ## Run the tests that need nothing but Go and gcc.
 	$(GO) test -race ./...
+	$(GO) test -run AllocatesNothing ./baseline ./internal/export
 	cd tools/jsonnet && $(GO) test ./...
 
 # The end-to-end tests on small set-ups of real servers; those that need the whole shop are a target of
