@@ -137,7 +137,7 @@ func decided(t *testing.T, incident json.RawMessage) string {
 	t.Helper()
 	var x map[string]any
 	require.NoError(t, json.Unmarshal(incident, &x))
-	for _, told := range []string{"opened", "revision"} {
+	for _, told := range []string{"opened", "revision", "posts"} {
 		delete(x, told)
 	}
 	for _, a := range x["alerts"].([]any) {
