@@ -14,26 +14,14 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/correlate/cause"
+	"github.com/tidemark/tidemark/internal/benchmarks/figures"
 )
-
-// figure is one measured number beside what it has to reach.
-type figure struct {
-	Name     string   `json:"name"`
-	Value    float64  `json:"value"`
-	Unit     string   `json:"unit"`
-	Partner  *float64 `json:"partner"`
-	Must     *float64 `json:"must"`
-	Moonshot *float64 `json:"moonshot"`
-	Command  string   `json:"command"`
-
-	LessIsBetter bool `json:"less_is_better,omitempty"`
-}
 
 const command = "go run ./internal/benchmarks/cause"
 
 // report is everything measured.
 type report struct {
-	figures     []figure
+	figures     []figures.Figure
 	faults      []string // Rows of the table by fault type.
 	reliability []string // Rows of the reliability table.
 	scorer      string   // What the public scorer prints for the product's own answers.
@@ -44,7 +32,7 @@ type report struct {
 type goal [3]float64
 
 func (r *report) add(name string, value float64, unit string, g goal) {
-	f := figure{Name: name, Value: value, Unit: unit, Command: command}
+	f := figures.Figure{Name: name, Value: value, Unit: unit, Command: command, LessIsBetter: lessIsBetter(name, unit)}
 	for i, p := range []**float64{&f.Partner, &f.Must, &f.Moonshot} {
 		if g[i] != 0 {
 			*p = &g[i]

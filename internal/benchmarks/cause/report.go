@@ -1,25 +1,19 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/tidemark/tidemark/internal/benchmarks/figures"
 )
 
 // write stores the report as markdown and JSON.
 func (r *report) write(dir string) error {
-	for i := range r.figures {
-		r.figures[i].LessIsBetter = r.figures[i].lower()
-	}
-	raw, err := json.MarshalIndent(r.figures, "", " ")
-	if err != nil {
+	if err := figures.Write(filepath.Join(dir, "benchmarks-cause.json"), r.figures); err != nil {
 		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "benchmarks-cause.json"), append(raw, '\n'), 0o644); err != nil {
-		return fmt.Errorf("writing figures: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "benchmarks-cause.md"), []byte(r.markdown()), 0o644); err != nil {
 		return fmt.Errorf("writing report: %w", err)
@@ -30,7 +24,7 @@ func (r *report) write(dir string) error {
 // print shows the figures on a terminal.
 func (r *report) print(w io.Writer) error {
 	for _, f := range r.figures {
-		if _, err := fmt.Fprintf(w, "%-78s %s%s\n", f.Name, show(&f.Value, f.Unit), f.verdict()); err != nil {
+		if _, err := fmt.Fprintf(w, "%-78s %s%s\n", f.Name, show(&f.Value, f.Unit), verdict(f)); err != nil {
 			return err
 		}
 	}
@@ -49,29 +43,17 @@ func show(x *float64, unit string) string {
 	return fmt.Sprintf("%.1f %s", *x, unit)
 }
 
-// verdict says whether the figure reaches what it must.
-func (f figure) verdict() string {
-	if f.Must == nil {
-		return ""
+// verdict is the figure's own, with a space before it where there is one.
+func verdict(f figures.Figure) string {
+	if v := f.Verdict(); v != "" {
+		return " " + v
 	}
-	reached := func(goal float64) bool {
-		if f.lower() {
-			return f.Value <= goal
-		}
-		return f.Value >= goal
-	}
-	switch {
-	case f.Moonshot != nil && reached(*f.Moonshot):
-		return " moonshot"
-	case reached(*f.Must):
-		return " reached"
-	}
-	return " MISSED"
+	return ""
 }
 
-// lower says whether less is better.
-func (f figure) lower() bool {
-	return f.Unit == "ms" || strings.Contains(f.Name, "calibration error") || strings.Contains(f.Name, "lost")
+// lessIsBetter says whether less of a figure is better.
+func lessIsBetter(name, unit string) bool {
+	return unit == "ms" || strings.Contains(name, "calibration error") || strings.Contains(name, "lost")
 }
 
 func (r *report) markdown() string {
@@ -81,7 +63,7 @@ func (r *report) markdown() string {
 		"Partner is the best simple method measured on the same cases. One case of 28 is .036; what is short of a goal by less than a case is missed all the same.\n\n" +
 		"| figure | value | partner | must | moonshot | |\n|---|---|---|---|---|---|\n")
 	for _, f := range r.figures {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |%s |\n", f.Name, show(&f.Value, f.Unit), show(f.Partner, f.Unit), show(f.Must, f.Unit), show(f.Moonshot, f.Unit), f.verdict())
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |%s |\n", f.Name, show(&f.Value, f.Unit), show(f.Partner, f.Unit), show(f.Must, f.Unit), show(f.Moonshot, f.Unit), verdict(f))
 	}
 	b.WriteString("\n## By fault type\n\n| system | fault | cases | top-1 | top-3 |\n|---|---|---|---|---|\n" + strings.Join(r.faults, "\n") + "\n")
 	b.WriteString("\n## Reliability of the confidence\n\nWhat was said, and how often it was right; leave one system out.\n\n| | said | cases | mean said | right |\n|---|---|---|---|---|\n" + strings.Join(r.reliability, "\n") + "\n")

@@ -6,7 +6,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,20 +19,10 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/correlate/logs"
+	"github.com/tidemark/tidemark/internal/benchmarks/figures"
 )
 
 const command = "go run ./internal/benchmarks/logs"
-
-// figure is one measured number beside what it has to reach.
-type figure struct {
-	Name     string   `json:"name"`
-	Value    float64  `json:"value"`
-	Unit     string   `json:"unit"`
-	Partner  *float64 `json:"partner"`
-	Must     *float64 `json:"must"`
-	Moonshot *float64 `json:"moonshot"`
-	Command  string   `json:"command"`
-}
 
 // goals are partner (the best one-configuration parser measured on these lines), must and moonshot
 // of the means; 0 is absent.
@@ -132,14 +121,14 @@ func score(script, data, pred string) (string, error) {
 }
 
 // means reads the scorer's last line.
-func means(text string) ([]figure, error) {
+func means(text string) ([]figures.Figure, error) {
 	rows := strings.Split(strings.TrimSpace(text), "\n")
 	f := strings.Fields(rows[len(rows)-1])
 	names := []string{"GA", "FGA", "PA", "FTA"}
 	if len(f) != len(names)+1 || f[0] != "average" {
 		return nil, fmt.Errorf("the scorer's last line is %q, want the averages", rows[len(rows)-1])
 	}
-	var out []figure
+	var out []figures.Figure
 	for i, name := range names {
 		x, err := strconv.ParseFloat(f[i+1], 64)
 		if err != nil {
@@ -150,8 +139,8 @@ func means(text string) ([]figure, error) {
 	return out, nil
 }
 
-func withGoal(name string, value float64, unit, goal string) figure {
-	f := figure{Name: name, Value: value, Unit: unit, Command: command}
+func withGoal(name string, value float64, unit, goal string) figures.Figure {
+	f := figures.Figure{Name: name, Value: value, Unit: unit, Command: command}
 	g := goals[goal]
 	for i, p := range []**float64{&f.Partner, &f.Must, &f.Moonshot} {
 		if g[i] != 0 {
@@ -171,17 +160,13 @@ func show(x *float64) string {
 	return fmt.Sprintf("%.3f", *x)
 }
 
-func write(dir string, figures []figure, scorer string) error {
-	raw, err := json.MarshalIndent(figures, "", " ")
-	if err != nil {
+func write(dir string, list []figures.Figure, scorer string) error {
+	if err := figures.Write(filepath.Join(dir, "benchmarks-logs.json"), list); err != nil {
 		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "benchmarks-logs.json"), append(raw, '\n'), 0o644); err != nil {
-		return fmt.Errorf("writing figures: %w", err)
 	}
 	var b strings.Builder
 	b.WriteString("# Benchmarks: log templates\n\nWritten by `" + command + "`; nothing in it is written by hand. One configuration for all systems; partner is the best parser with one configuration that was measured on the same lines.\n\n| figure | value | partner | must | moonshot |\n|---|---|---|---|---|\n")
-	for _, f := range figures {
+	for _, f := range list {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", f.Name, show(&f.Value), show(f.Partner), show(f.Must), show(f.Moonshot))
 	}
 	b.WriteString("\nThe public scorer:\n\n```\n" + scorer + "```\n")
