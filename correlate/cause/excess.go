@@ -38,7 +38,7 @@ func excess(v *view) finding {
 		}
 		p.own = p.total
 		for _, b := range v.callees[e] {
-			p.own -= min(max(parts[b].total, 0), p.total)
+			p.own -= min(v.withMembers(parts, b), p.total)
 		}
 		p.own = max(p.own, 0)
 		f.score[e] = p.own
@@ -72,6 +72,15 @@ func excess(v *view) finding {
 		f.decided = []int{best}
 	}
 	return f
+}
+
+// withMembers is the total of an entity, or what its replicas report together where that is more.
+func (v *view) withMembers(parts []excessPart, e int) float64 {
+	sum := 0.0
+	for _, m := range v.members[e] {
+		sum += max(parts[m].total, 0)
+	}
+	return max(parts[e].total, sum)
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) }
@@ -193,14 +202,17 @@ func (v *view) excessParts(fam family, active map[int64]bool) []excessPart {
 			continue
 		}
 		s := p.level
-		delta := s.mean - s.median
-		// What is as bad while the symptom is absent does not cause it.
-		if with, without, ok := levelIn(s, active); ok {
-			delta = with - s.median
-			if d := with - without; abs(d) < abs(delta) || d*delta < 0 {
-				delta = d
+		delta, n := 0.0, 0
+		for _, same := range v.own[e] { // The replicas of a service may be series of it.
+			if same.Metric == s.Metric && len(same.fault) > 0 && same.spread > 0 {
+				delta += shift(same, active)
+				n++
 			}
 		}
+		if n == 0 { // Its callers measured it.
+			delta, n = shift(s, active), 1
+		}
+		delta /= float64(n)
 		raw := delta
 		if s.class.Kind == Availability {
 			delta = -delta
@@ -210,7 +222,7 @@ func (v *view) excessParts(fam family, active map[int64]bool) []excessPart {
 		}
 		requests := 1.0
 		if p.traffic != nil {
-			requests = p.traffic.mean
+			requests = v.allRequests(e, p.traffic)
 			p.exact = s.class.Kind != Latency || s.class.Stat == StatMean
 		}
 		if abs(s.mean-s.median) >= moved*s.spread || abs(raw) >= moved*s.spread {
@@ -218,6 +230,32 @@ func (v *view) excessParts(fam family, active map[int64]bool) []excessPart {
 		}
 	}
 	return parts
+}
+
+// shift is how far a level moved in the fault. What is as bad while the symptom is absent does not cause it.
+func shift(s *sample, active map[int64]bool) float64 {
+	delta := s.mean - s.median
+	if with, without, ok := levelIn(s, active); ok {
+		delta = with - s.median
+		if d := with - without; abs(d) < abs(delta) || d*delta < 0 {
+			delta = d
+		}
+	}
+	return delta
+}
+
+// allRequests is what all series of an entity's traffic carry together.
+func (v *view) allRequests(e int, traffic *sample) float64 {
+	sum := 0.0
+	for _, same := range v.own[e] {
+		if same.Metric == traffic.Metric && len(same.fault) > 0 {
+			sum += same.mean
+		}
+	}
+	if sum == 0 { // Its callers counted it.
+		return traffic.mean
+	}
+	return sum
 }
 
 // seenByCallers takes what the callers of an entity measured where it reports nothing itself, as an
