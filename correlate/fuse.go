@@ -124,7 +124,8 @@ func fuse(causes []Cause, r cause.Ranking) {
 		p := 0.0
 		if m := byName[c.Entity.Name]; m != nil {
 			p = m.Confidence
-			c.Evidence = append(c.Evidence, m.Evidence...)
+			decided, rest := parted(m.Evidence, r.DecidedBy)
+			c.Evidence = slices.Concat(decided, c.Evidence, rest)
 		}
 		if callee != nil && c.Entity.Name == caller {
 			// The alerts see one end of the call, the metrics speak of the other: the way between them is meant.
@@ -142,6 +143,18 @@ func fuse(causes []Cause, r cause.Ranking) {
 		causes[i].Confidence /= sum
 	}
 	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
+}
+
+// parted splits evidence into what decided a ranking, which is read first, and the rest.
+func parted(all []cause.Evidence, decidedBy string) (decided, rest []cause.Evidence) {
+	for _, e := range all {
+		if e.For && e.Kind == decidedBy {
+			decided = append(decided, e)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	return decided, rest
 }
 
 // see takes back what the alerts hold against a cause because none of them tells of it, where the metrics do: an
@@ -253,7 +266,7 @@ func (v *view) evidence(c ranked, own []*item) []cause.Evidence {
 	r := &v.s.prob.roots[c.root]
 	var out []cause.Evidence
 	slices.SortFunc(own, compareItems)
-	first := slices.MinFunc(v.g.items, compareItems).onset
+	first := v.firstAlert().onset
 	for n, it := range own {
 		if n == maxOwnEvidence {
 			break
@@ -295,11 +308,13 @@ func (v *view) evidence(c ranked, own []*item) []cause.Evidence {
 	return out
 }
 
-// after says a time relative to the first onset.
+// after says a time relative to the onset of the first alert.
 func after(s float64) string {
 	switch {
 	case math.Abs(s) < 5:
 		return "first"
+	case s < -120:
+		return fmt.Sprintf("%.0f min before the first", -s/60)
 	case s < 0:
 		return fmt.Sprintf("%.0f s before the first", -s)
 	case s < 120:

@@ -17,7 +17,8 @@ func (v *view) words(i *Incident) {
 	if len(i.Alerts) == 0 {
 		what = plural(len(i.Anomalies), "anomaly", "anomalies")
 	}
-	fmt.Fprintf(&b, "%s on %s since %s.", what, v.where(i), i.Start.Format("15:04:05 MST"))
+	// Since the first alert's onset: an anomaly may have begun long before, and is told as evidence.
+	fmt.Fprintf(&b, "%s on %s since %s.", what, v.where(i), fromSeconds(v.firstAlert().onset).Format("15:04:05 MST"))
 	switch {
 	case len(i.Causes) == 0:
 	case i.NoClearCause:

@@ -168,7 +168,6 @@ func describe(inc *correlate.Incident) string {
 			fmt.Fprintf(&b, " Next: %s at %.0f %%.", strings.TrimSpace(n.Entity.Name+" "+n.Resource), 100*n.Confidence)
 		}
 	}
-	fmt.Fprintf(&b, " %d alerts since %s.", len(inc.Alerts), inc.FirstAlert.UTC().Format("15:04:05 UTC"))
 	return b.String()
 }
 
