@@ -44,17 +44,9 @@ unit: ## Run the tests that need nothing but Go and gcc.
 	$(GO) test -run AllocatesNothing ./baseline ./internal/export
 	cd tools/jsonnet && $(GO) test ./...
 
-# The end-to-end tests on small set-ups of real servers; those that need the whole shop are a target of
-# their own, since each takes minutes of two cores.
-SHOP_TESTS := TestAStorm|TestKilledInTheStorm|TestKilledForGood|TestLiveAndBacktest|TestPrometheusRestarted|TestReadsAndScores
-
 .PHONY: e2e
-e2e: build tools browser ## Run the tests with a real Prometheus, Alertmanager and browser.
-	cd demo && $(GO) test -timeout 20m -parallel 2 -skip '$(SHOP_TESTS)' ./...
-
-.PHONY: e2e-shop
-e2e-shop: build tools ## Run the end-to-end tests on the demo's whole shop (about 15 minutes).
-	cd demo && $(GO) test -timeout 40m -parallel 1 -run '$(SHOP_TESTS)' -v ./e2e
+e2e: build tools browser ## Run the tests with a real Prometheus, Alertmanager and browser, the demo's whole shop among them.
+	cd demo && $(GO) test -timeout 20m -parallel 3 ./...
 
 .PHONY: browser
 browser: ## Open every page in a real browser (Chromium; TIDEMARK_SCREENSHOTS=folder keeps the pictures).
@@ -107,6 +99,10 @@ size-check: build ## Hold the size of the sidecar under 35 MB.
 
 .PHONY: bench
 bench: bench-detect bench-cause bench-storms bench-topology bench-logs bench-speed ## Measure every figure that the docs name but those of bench-scale (needs the labelled data).
+
+.PHONY: bench-demo
+bench-demo: build tools ## Play every fault of the demo RUNS times (3) and write what came of it (an hour).
+	cd demo && $(GO) run ./faults --runs=$(or $(RUNS),3)
 
 .PHONY: bench-peers
 bench-peers: ## What customary formulas reach on the same labelled series.

@@ -5,19 +5,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/tidemark/tidemark/demo/play"
 	"github.com/tidemark/tidemark/demo/shop"
-	"github.com/tidemark/tidemark/demo/stack"
 )
 
 func main() {
@@ -54,58 +52,13 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 		fmt.Fprintln(out, err)
 		return exitUsage
 	}
-	if err := play(ctx, out, fault, *root, *files, *days, *keep); err != nil {
+	o := play.Options{Fault: fault, Out: out, Root: *root, Dir: *files, History: time.Duration(*days) * 24 * time.Hour}
+	if *keep {
+		o.Keep = func() { <-ctx.Done() }
+	}
+	if _, err := play.Run(ctx, o); err != nil {
 		fmt.Fprintln(out, "\nFAILED:", err)
 		return exitFailure
 	}
 	return exitOK
-}
-
-// play builds the stack, plays the fault, prints the report and cleans up.
-func play(ctx context.Context, out io.Writer, fault shop.Fault, root, dir string, days int, keep bool) (err error) {
-	root, err = filepath.Abs(root)
-	if err != nil {
-		return err
-	}
-	tools, err := stack.Tools(ctx, root)
-	if err != nil {
-		return err
-	}
-	opts := stack.Options{Root: root, Bin: filepath.Join(root, "bin"), Tools: tools, Dir: dir, Keep: dir != "", History: time.Duration(days) * 24 * time.Hour}
-	if !fault.Static {
-		// No alert fires: three anomalies with one cause are an incident here. By default none is, without an alert.
-		opts.EditTidemark = func(c map[string]any) {
-			correlate := c["correlate"].(map[string]any)
-			correlate["anomaly_incidents"], correlate["anomaly_wait"] = 3, "30s"
-		}
-	}
-	if dir == "" {
-		if opts.Dir, err = os.MkdirTemp("", "tidemark-demo-"); err != nil {
-			return err
-		}
-	}
-	s, err := stack.New(opts)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-
-	p := &scenario{stack: s, fault: fault, out: out, began: s.Began}
-	err = p.play(ctx)
-	if ctx.Err() != nil {
-		return errors.New("interrupted")
-	}
-	if err != nil {
-		p.tails()
-	}
-	var failed error
-	if !p.injected.IsZero() {
-		failed = p.report()
-	}
-	if keep {
-		p.links()
-		p.say("Everything keeps running. Ctrl-C ends it.")
-		<-ctx.Done()
-	}
-	return errors.Join(err, failed)
 }

@@ -184,6 +184,3 @@ func triggers(s *stack.Stack, incidents bool) []pager.Event {
 	}
 	return out
 }
-
-// week is a history that is long enough for the tests that do not look at how well it is learned.
-const week = 7 * 24 * time.Hour

@@ -69,6 +69,13 @@ func pagesOf(b *stack.Bare, tidemark bool) (n int) {
 	return n
 }
 
+// heartbeatLife is how long the heartbeat outlives Tidemark, a fixed part of the contract with
+// Alertmanager; flush is how soon the example's route notices after that.
+const (
+	heartbeatLife = 120 * time.Second
+	flush         = 30 * time.Second
+)
+
 func TestFailsOpenWithinTheHeartbeatsLife(t *testing.T) {
 	t.Parallel()
 	services := []string{"api", "web", "cart", "db"}

@@ -169,6 +169,14 @@ func rowsOf(t *testing.T, file string) map[int64][]string {
 	return rows
 }
 
+// short writes a number as tidetool backtest does; nothing when there is none.
+func short(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v, 'g', 7, 64)
+}
+
 func TestBacktestScoresWhatTheLiveRunScoredRowForRow(t *testing.T) {
 	t.Parallel()
 	b := newBare(t, stack.BareOptions{EditTidemark: watchPast(counters())})

@@ -67,7 +67,7 @@ func TestPicturesOfTheDashboards(t *testing.T) {
 	})
 	const step = 30 * time.Second
 	end := time.Now().Truncate(step)
-	_, err = history.Write(t.Context(), b.Prometheus.DataDir(), dailyLoad{target}, history.Options{From: end.Add(-2 * week), To: end, Step: step, Block: 24 * time.Hour})
+	_, err = history.Write(t.Context(), b.Prometheus.DataDir(), dailyLoad{target}, history.Options{From: end.Add(-14 * 24 * time.Hour), To: end, Step: step, Block: 24 * time.Hour})
 	require.NoError(t, err)
 	trouble := map[string]float64{}
 	tell := func() { // The gauges follow their rhythm whenever something is asked.

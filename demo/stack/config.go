@@ -25,7 +25,6 @@ type writer struct {
 	dir, root                          string
 	prometheus, alertmanager, tidemark string
 	rhythm                             shop.Rhythm
-	plain                              bool
 	edit                               func(map[string]any)
 }
 
@@ -79,9 +78,6 @@ func (w writer) editPrometheus(c map[string]any, targets map[shop.Target]string)
 	interval := scrapeInterval.String()
 	c["global"] = map[string]any{"scrape_interval": interval, "evaluation_interval": interval}
 	c["rule_files"] = []string{"shop-rules.yml"}
-	if w.plain {
-		delete(c, "alerting")
-	}
 	c["scrape_configs"] = append(c["scrape_configs"].([]any), scrapeConfigs(targets)...)
 }
 

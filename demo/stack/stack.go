@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,10 +28,6 @@ type Options struct {
 	Keep bool
 	// History is the length of the simulated past; 0 means none.
 	History time.Duration
-	// Prometheus is another server program than that of Tools. When Plain is set, Prometheus sends
-	// its alerts nowhere: a server before 2.51 does not know the example's way of sending them.
-	Prometheus string
-	Plain      bool
 	// EditTidemark changes the decoded configuration of Tidemark before it is written.
 	EditTidemark func(map[string]any)
 }
@@ -101,12 +96,12 @@ func (s *Stack) build() error {
 	}
 	w := writer{
 		dir: s.opts.Dir, root: s.opts.Root, prometheus: prom, alertmanager: am, tidemark: tide,
-		rhythm: rhythm, plain: s.opts.Plain, edit: s.opts.EditTidemark,
+		rhythm: rhythm, edit: s.opts.EditTidemark,
 	}
 	if err := w.write(s.Shop.Addresses(), s.Pager.URL(), s.FailOver); err != nil {
 		return err
 	}
-	s.Prometheus = newPrometheus(cmp.Or(s.opts.Prometheus, filepath.Join(s.opts.Tools, "prometheus")), s.opts.Dir, prom)
+	s.Prometheus = newPrometheus(filepath.Join(s.opts.Tools, "prometheus"), s.opts.Dir, prom)
 	s.Alertmanager = newAlertmanager(filepath.Join(s.opts.Tools, "alertmanager"), s.opts.Dir, am)
 	s.Tidemark = newTidemark(s.opts.Bin, s.opts.Dir, tide)
 

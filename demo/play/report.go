@@ -1,4 +1,4 @@
-package main
+package play
 
 import (
 	"errors"
@@ -47,17 +47,9 @@ func (p *scenario) staticRows(row func(name, value string, ok bool)) {
 	row("alerts → incidents", fmt.Sprintf("%d → %d", p.alerts, len(p.incidents)), enough && len(p.incidents) == 1)
 	row("true cause", p.fault.Cause, true)
 	row("Tidemark's cause", fmt.Sprintf("%s, confidence %.2f", orNone(p.incident.Cause()), p.incident.Confidence()), p.fault.Accept(p.incident.Cause()))
-	pageCause := ""
-	if p.page.Payload != nil {
-		pageCause, _ = p.page.Payload.CustomDetails["cause"].(string)
-	}
-	row("cause in the first page", orNone(pageCause), p.fault.Accept(pageCause))
+	row("cause in the first page", orNone(p.pageCause()), p.fault.Accept(p.pageCause()))
 	row("affected", p.incident.AffectedText(), p.incident.AffectedText() != "")
-	wait := time.Duration(0)
-	if !p.page.At.IsZero() && !p.first.IsZero() {
-		wait = p.page.At.Sub(p.first)
-	}
-	row("first alert → first page", fmt.Sprintf("%.1f s", wait.Seconds()), p.page.Payload != nil)
+	row("first alert → first page", fmt.Sprintf("%.1f s", p.outcome().Wait.Seconds()), p.page.Payload != nil)
 	row("raw alerts that paged", fmt.Sprint(p.rawPages()), p.rawPages() == 0)
 	if p.fault.Name == shop.Faults[0].Name {
 		n := p.stack.FailOver.Effects()
