@@ -450,6 +450,7 @@ func TestTimeLostBetweenTwoServicesNamesTheWayBetweenThem(t *testing.T) {
 	first := live(e)[0].Causes[0]
 	require.Equal(t, "orders", first.Entity.Name)
 	require.Equal(t, "network to payment", first.Resource)
+	require.Greater(t, first.Confidence, 0.7, "payment, which answers as fast as ever, is no rival")
 	require.False(t, live(e)[0].NoClearCause)
 	require.Equal(t, "the time is spent between them", first.Evidence[0].Text, "what decided comes first")
 	require.Contains(t, first.Text, "the network between orders and payment; explains")

@@ -18,6 +18,9 @@ const (
 	// nothing of what has no alerts: their mind is the more open one.
 	openAlerts  = 0.12
 	openMetrics = 0.05
+	// ofCallee is the share of a slow way's probability that stays with the entity at its end: its own figures say
+	// that it answers as fast as ever, but what waits before it counts time is its trouble too.
+	ofCallee = 0.2
 	// surelySettled is the confidence from which on the first post waits for nothing more; after settleTime
 	// settledCause is enough. A storm that has only begun has not shown all of its sides.
 	surelySettled = 0.9
@@ -111,6 +114,7 @@ func fuse(causes []Cause, r cause.Ranking) {
 		byName[r.Candidates[i].Entity] = &r.Candidates[i]
 	}
 	caller, callee := slowCall(r)
+	named := slices.ContainsFunc(causes, func(c Cause) bool { return callee != nil && c.Entity.Name == caller })
 	sum, none, noneOfMetrics := 0.0, 1.0, 1.0
 	for i := range causes {
 		none -= causes[i].Confidence
@@ -127,9 +131,12 @@ func fuse(causes []Cause, r cause.Ranking) {
 			decided, rest := parted(m.Evidence, r.DecidedBy)
 			c.Evidence = slices.Concat(decided, c.Evidence, rest)
 		}
-		if callee != nil && c.Entity.Name == caller {
+		if named && c.Entity.Name == callee.Entity {
+			p *= ofCallee
+		}
+		if named && c.Entity.Name == caller {
 			// The alerts see one end of the call, the metrics speak of the other: the way between them is meant.
-			p = callee.Confidence
+			p += (1 - ofCallee) * callee.Confidence
 			c.Resource = networkTo + callee.Entity
 			if i := strings.LastIndex(c.Text, "; "); i >= 0 { // What it explains stays.
 				c.Text = between(c) + c.Text[i:]
