@@ -99,7 +99,7 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 		views:  sync.Pool{New: func() any { return new(seasonView) }},
 		cfg:    cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday).WithWeekend(weekend),
-		series: index{first: map[uint64]*Series{}}, groups: map[string]*group{}, saved: map[string]*together{},
+		groups: map[string]*group{}, saved: map[string]*together{},
 		rates: map[int64]*tuning.Rates{}, shapes: map[int]*season.Shape{},
 		names: map[string]*watchName{}, opts: map[string]*SeriesOptions{},
 	}, nil
@@ -140,7 +140,11 @@ func (e *Engine) insert(s *Series) bool {
 		return false
 	}
 	e.series.insert(k, s)
-	e.pager.grown(e.series.n)
+	if e.pager.grown(e.series.n) {
+		for s := range e.series.each {
+			s.putAway()
+		}
+	}
 	e.join(s)
 	return true
 }
@@ -161,6 +165,15 @@ func (e *Engine) Remove(s *Series) {
 	e.pager.release(s.place)
 	s.place = nowhere
 }
+
+// watchName is the name of a watch, held once for its series.
+type watchName struct {
+	name string
+	hash uint64
+}
+
+// seed makes the hashes of watch names; they live no longer than the process.
+var seed = maphash.MakeSeed()
 
 // watchName holds the name of a watch once.
 func (e *Engine) watchName(name string) *watchName {

@@ -46,11 +46,14 @@ func (e *Engine) PageTo(disk Disk, resident int) {
 // season anew; one that could not be written stays in memory.
 func (e *Engine) PageFailures() int64 { return e.pager.failures.Load() }
 
-// grown notes how many series there are; the engine's lock is held.
-func (p *pager) grown(n int) {
-	if p.disk != nil && n > p.resident {
-		p.on.Store(true)
+// grown notes how many series there are and says whether they are too many for memory from now on; the engine's
+// lock is held.
+func (p *pager) grown(n int) bool {
+	if p.disk == nil || n <= p.resident || p.on.Load() {
+		return false
 	}
+	p.on.Store(true)
+	return true
 }
 
 func (p *pager) record() uint32 {
@@ -82,6 +85,16 @@ func (p *pager) get(sh *season.Shape) *cold {
 		return newCold(sh, make([]uint64, p.stride/8))
 	}
 	sh.Place(c.buf[ledgerBytes:], &c.Archive)
+	return c
+}
+
+// fresh is an empty cold of a shape.
+func (p *pager) fresh(sh *season.Shape) *cold {
+	if !p.on.Load() {
+		return newCold(sh, nil)
+	}
+	c := p.get(sh)
+	c.reset()
 	return c
 }
 

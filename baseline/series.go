@@ -3,6 +3,7 @@ package baseline
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -65,8 +66,7 @@ func (c *core) step() int64 { return int64(c.Step) }
 type Series struct {
 	engine *Engine
 	name   *watchName
-	packed packed  // labels
-	next   *Series // of the same hash, see index
+	packed packed // labels
 	opts   *SeriesOptions
 
 	mu    sync.Mutex
@@ -88,6 +88,8 @@ type Series struct {
 	cold  *cold  // nil while it is on disk or the step is unknown
 	place uint32 // of the record on disk
 	dirty bool   // cold has changed since it came from disk
+
+	number atomic.Uint32
 
 	group    *group
 	peer     *sibling // what is usual among its siblings; nil outside a group
@@ -116,7 +118,7 @@ func (s *Series) setStep(step int64) {
 	s.rates = s.engine.ratesOf(step)
 	s.bound()
 	s.model.Shape = s.engine.shapeOf(step)
-	s.cold = newCold(s.model.Shape, nil)
+	s.cold = s.engine.pager.fresh(s.model.Shape)
 	s.dirty = true
 	s.clear()
 }
@@ -144,6 +146,13 @@ func (s *Series) Labels() labels.Labels {
 
 // labelSet is Labels for callers that hold the lock of the series or of the engine.
 func (s *Series) labelSet() labels.Labels { return s.engine.symbols.unpack(s.packed) }
+
+// Number is what SetNumber has set, 0 before: by it the engine's user finds what it keeps of the series itself. It is
+// not saved.
+func (s *Series) Number() uint32 { return s.number.Load() }
+
+// SetNumber gives the series a number.
+func (s *Series) SetNumber(n uint32) { s.number.Store(n) }
 
 // First is the time of the first sample, in unix milliseconds; 0 before there is one.
 func (s *Series) First() int64 {

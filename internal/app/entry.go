@@ -16,22 +16,52 @@ import (
 	"github.com/tidemark/tidemark/internal/web"
 )
 
-// entry is one watched series.
+// entry is one watched series. There may be a million: what few of them have is behind a pointer.
 type entry struct {
 	series *baseline.Series
 	watch  *watch
-	kept   *texts // Nil where there are too many series to keep them.
 
 	mu         sync.Mutex
 	seen       int64 // Time of the last sample or absence, in ms.
 	lastSample int64
 	lastActive int64
-	shown      *shown // Of the anomaly that lasts, or of the last one; nil: there was none.
-	ring       *ring  // Recent samples; nil where there are too many series to keep them.
+	more       *more // Nil: it has none of that.
 
-	before    bool               // Anomalous before the step that is being scored; used by the scoring loop alone.
-	forgotten bool               // Dropped; the same.
-	anomaly   *correlate.Anomaly // What the correlation knows of it; used by the scoring loop alone.
+	before    bool // Anomalous before the step that is being scored; used by the scoring loop alone.
+	forgotten bool // Dropped; the same.
+}
+
+// more is what a small fleet's series have, and of a large one's those that were anomalous.
+type more struct {
+	kept    *texts             // Nil where there are too many series to keep them.
+	ring    *ring              // Recent samples; nil the same.
+	shown   *shown             // Of the anomaly that lasts, or of the last one; nil: there was none.
+	anomaly *correlate.Anomaly // What the correlation knows of it; used by the scoring loop alone.
+}
+
+// rest is what the entry has of the things that few have.
+func (e *entry) rest() more {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.more == nil {
+		return more{}
+	}
+	return *e.more
+}
+
+// tell notes what the correlation knows of the series; nil: nothing.
+func (e *entry) tell(a *correlate.Anomaly) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.has().anomaly = a
+}
+
+// has makes room for them; the lock is held.
+func (e *entry) has() *more {
+	if e.more == nil {
+		e.more = &more{}
+	}
+	return e.more
 }
 
 // shown is what an anomaly was.
@@ -51,8 +81,8 @@ func textsOf(ls labels.Labels, watch string) *texts {
 }
 
 func (e *entry) texts() *texts {
-	if e.kept != nil {
-		return e.kept
+	if kept := e.rest().kept; kept != nil {
+		return kept
 	}
 	return textsOf(e.series.Labels(), e.watch.Name)
 }
@@ -140,11 +170,11 @@ func (e *entry) note(sc baseline.Score, sample bool) {
 	if sc.Active {
 		e.lastActive = sc.Time
 		if sc.Kind != "" {
-			e.shown = &shown{string(sc.Kind), sc.Detector}
+			e.has().shown = &shown{string(sc.Kind), sc.Detector}
 		}
 	}
-	if e.ring != nil {
-		e.ring.add(web.Point{Time: sc.Time, Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Score: sc.Raw})
+	if e.more != nil && e.more.ring != nil {
+		e.more.ring.add(web.Point{Time: sc.Time, Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Score: sc.Raw})
 	}
 }
 
@@ -152,10 +182,10 @@ func (e *entry) note(sc baseline.Score, sample bool) {
 func (e *entry) recentPoints() []web.Point {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.ring == nil {
+	if e.more == nil || e.more.ring == nil {
 		return nil
 	}
-	return e.ring.points()
+	return e.more.ring.points()
 }
 
 // profile is the expected value over the day, evenly spaced, and the season's name.
@@ -174,8 +204,12 @@ func (e *entry) fill(out *export.Series) {
 	e.mu.Lock()
 	seen, lastSample, lastActive := e.seen, e.lastSample, e.lastActive
 	var was shown
-	if e.shown != nil {
-		was = *e.shown
+	kept := false
+	if m := e.more; m != nil {
+		kept = m.kept != nil
+		if m.shown != nil {
+			was = *m.shown
+		}
 	}
 	e.mu.Unlock()
 	nan := math.NaN()
@@ -185,7 +219,7 @@ func (e *entry) fill(out *export.Series) {
 		Score: sc.Raw, Alarm: sc.Alarm, BudgetRatio: e.series.BudgetRatio(),
 		Active: out.Active[:0], Forecasts: out.Forecasts[:0], Limits: out.Limits[:0],
 	}
-	if e.kept != nil {
+	if kept {
 		e.name(out)
 	}
 	if seen > lastSample { // Stale: a series that is gone has no value and no band.

@@ -189,34 +189,36 @@ const lapseSteps = 3
 // anomaly takes in what a series' baseline says.
 func (i *incidents) anomaly(now time.Time, e *entry) {
 	sc := e.series.Last()
+	quiet := sc.Raw <= 1
+	known := e.rest().anomaly
+	if known == nil && quiet {
+		return
+	}
 	a := correlate.Anomaly{
 		Watch: e.watch.Name, Labels: e.labelSet(), Kind: string(sc.Kind), Score: finite(sc.Raw),
 		Since: time.UnixMilli(sc.Since).UTC(), At: time.UnixMilli(sc.Time).UTC(), Active: sc.Active, Text: e.title() + ": " + e.series.Explain().Text,
 		Query: e.query(), Value: finite(sc.Value), Expected: finite(sc.Expected), Lower: finite(sc.Lower), Upper: finite(sc.Upper),
 	}
-	quiet := sc.Raw <= 1
-	if e.anomaly == nil && quiet {
-		return
-	}
 	// For the correlation an anomaly is over a few steps after its last abnormal sample: one that has passed is no
 	// companion of what begins now.
-	if !sc.Active || sc.Since == 0 || quiet && sc.Time-e.anomaly.At.UnixMilli() > lapseSteps*e.watch.interval.Milliseconds() {
-		if e.anomaly == nil {
+	if !sc.Active || sc.Since == 0 || quiet && sc.Time-known.At.UnixMilli() > lapseSteps*e.watch.interval.Milliseconds() {
+		if known == nil {
 			return
 		}
 		// It ended: what was seen while it lasted is what is told of it.
-		a, e.anomaly = *e.anomaly, nil
+		a = *known
+		e.tell(nil)
 		a.Until, a.Active = a.At.Add(e.watch.interval), false
 	} else {
-		if e.anomaly != nil {
+		if known != nil {
 			// One anomaly keeps the kind and the time it began with: it is the same one for the correlation.
-			a.Kind, a.Since = e.anomaly.Kind, e.anomaly.Since
+			a.Kind, a.Since = known.Kind, known.Since
 			if quiet {
-				a = *e.anomaly // Nothing stands out in this sample: what did is what is told.
+				a = *known // Nothing stands out in this sample: what did is what is told.
 			}
 		}
 		kept := a
-		e.anomaly = &kept
+		e.tell(&kept)
 	}
 	if !i.s.app.opts.Shard.First() {
 		i.board.put(a)

@@ -131,7 +131,7 @@ func (s *scorer) learnedParts() (watches, series int) {
 	for _, w := range s.watches {
 		if w.learned {
 			watches++
-			series += len(w.series)
+			series += len(w.list)
 		}
 	}
 	return watches, series

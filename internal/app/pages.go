@@ -9,8 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/version"
 
+	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/export"
 	"github.com/tidemark/tidemark/internal/runbook"
@@ -73,40 +75,76 @@ func (p *pages) describe(name string) string {
 }
 
 func (p *pages) Series(f web.SeriesFilter) (rows []web.SeriesRow, total int) {
-	words := strings.Fields(strings.ToLower(f.Query))
-	for _, e := range worstFirst(p.s.scorer.all()) {
-		sc := e.series.Last()
-		if f.OnlyAnomalous && !sc.Active || f.Watch != "" && e.watch.Name != f.Watch {
-			continue
+	list := p.s.scorer.all()
+	if f.Watch != "" {
+		list = p.s.scorer.of(f.Watch)
+	}
+	found := worstFirst(list, f.OnlyAnomalous, matching(p.s.engine, f.Query))
+	total = len(found)
+	found = found[min(f.Offset, total):]
+	for _, e := range found[:min(f.Limit, len(found))] {
+		row := e.row()
+		if f.Explain {
+			row.SeriesWhy = e.why()
 		}
-		text := strings.ToLower(e.watch.Name + " " + e.texts().key)
-		if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
-			continue
-		}
-		total++
-		if len(rows) < f.Limit {
-			row := e.row()
-			if f.Explain {
-				row.SeriesWhy = e.why()
-			}
-			rows = append(rows, row)
-		}
+		rows = append(rows, row)
 	}
 	return rows, total
 }
 
-// worstFirst puts what is anomalous before the rest, the highest score first; the rest keeps its order.
-func worstFirst(all []*entry) []*entry {
-	score := map[*entry]float64{} // Of the few that are anomalous: there may be a million that are not.
-	out, calm := make([]*entry, 0, len(all)), make([]*entry, 0, len(all))
+// between is what stands between the texts of a series: a word with one of them may lie across two.
+const between = "{}=\",\\ "
+
+// matching says which series hold all words of a query in their watch's name or their labels.
+func matching(engine *baseline.Engine, query string) func(*entry) bool {
+	words := strings.Fields(strings.ToLower(query))
+	if len(words) == 0 {
+		return func(*entry) bool { return true }
+	}
+	whole := func(e *entry) bool {
+		text := strings.ToLower(e.watch.Name + " " + e.texts().key)
+		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+	}
+	if slices.ContainsFunc(words, func(w string) bool { return strings.ContainsAny(w, between) }) {
+		return whole
+	}
+	// Whoever holds the words in one text each is found without making the labels of all: a watch's name counts for
+	// all of its series.
+	byWatch := map[*watch]func(*baseline.Series) bool{}
+	return func(e *entry) bool {
+		holds := byWatch[e.watch]
+		if holds == nil {
+			name := strings.ToLower(e.watch.Name)
+			holds = engine.Holding(slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.Contains(name, w) }), model.MetricNameLabel)
+			byWatch[e.watch] = holds
+		}
+		return holds(e.series)
+	}
+}
+
+// worstFirst are the series that match: what is anomalous before the rest, the highest score first; the rest keeps its
+// order.
+func worstFirst(all []*entry, onlyAnomalous bool, matches func(*entry) bool) []*entry {
+	type ranked struct {
+		e     *entry
+		score float64
+	}
+	var worst []ranked // The few that are anomalous: there may be a million that are not.
+	var calm []*entry
 	for _, e := range all {
-		if sc := e.series.Last(); sc.Active {
-			score[e], out = sc.Raw, append(out, e)
-		} else {
+		switch sc := e.series.Last(); {
+		case onlyAnomalous && !sc.Active || !matches(e):
+		case sc.Active:
+			worst = append(worst, ranked{e, sc.Raw})
+		default:
 			calm = append(calm, e)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *entry) int { return cmp.Compare(score[b], score[a]) })
+	slices.SortStableFunc(worst, func(a, b ranked) int { return cmp.Compare(b.score, a.score) })
+	out := make([]*entry, 0, len(worst)+len(calm))
+	for _, x := range worst {
+		out = append(out, x.e)
+	}
 	return append(out, calm...)
 }
 

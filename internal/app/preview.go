@@ -86,8 +86,8 @@ func (s *scorer) ringed(w *watch) map[string]*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := map[string]*entry{}
-	for _, e := range w.series {
-		if e.ring != nil {
+	for _, e := range w.list {
+		if e.rest().ring != nil {
 			known[e.series.Labels().String()] = e
 		}
 	}

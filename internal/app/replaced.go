@@ -27,6 +27,9 @@ func classOf(ls labels.Labels) (uint64, bool) {
 // place: each that ended is paired with one that began within an hour of it and is there.
 func replaced(entries []*entry, t int64) map[*entry]bool {
 	var ended, begun []*entry
+	if !slices.ContainsFunc(entries, func(e *entry) bool { return e.lastSample < t }) {
+		return nil // As almost always: nothing is made.
+	}
 	for _, e := range entries {
 		switch {
 		case e.lastSample < t:

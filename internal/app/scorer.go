@@ -228,7 +228,10 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 		e.absent(last, successors[e])
 	}
 	for _, f := range s.engine.EndTick(w.Name, last) {
-		if e := w.series[f.Series]; e != nil {
+		s.mu.Lock()
+		e := s.entryOf(w, f.Series)
+		s.mu.Unlock()
+		if e != nil {
 			e.keep(f.Score, e.lastSample == f.Score.Time)
 		}
 	}
@@ -254,18 +257,16 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 func (s *scorer) inOrder(w *watch) []*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(w.order) != len(w.series) {
-		w.order = make([]*entry, 0, len(w.series))
-		for _, e := range w.series {
-			w.order = append(w.order, e)
-		}
-		blocks := make(map[*entry]string, len(w.order))
-		for _, e := range w.order {
+	if !w.sorted {
+		list := slices.Clone(w.list) // Others walk the old one.
+		blocks := make(map[*entry]string, len(list))
+		for _, e := range list {
 			blocks[e] = e.texts().block
 		}
-		slices.SortFunc(w.order, func(a, b *entry) int { return strings.Compare(blocks[a], blocks[b]) })
+		slices.SortFunc(list, func(a, b *entry) int { return strings.Compare(blocks[a], blocks[b]) })
+		w.list, w.sorted = list, true
 	}
-	return w.order
+	return w.list[:len(w.list):len(w.list)]
 }
 
 func (s *scorer) note(w *watch, err error) {

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/internal/export"
@@ -24,10 +26,10 @@ type watch struct {
 	learned  bool
 	done     float64 // Share of the history that is learned.
 	err      error
-	learner  bool // It is being learned, or was.
-	gone     bool // It is no longer watched.
-	series   map[*baseline.Series]*entry
-	order    []*entry // The same, sorted; made anew when their number differs.
+	learner  bool     // It is being learned, or was.
+	gone     bool     // It is no longer watched.
+	list     []*entry // Its series.
+	sorted   bool     // The list is in the order of their labels.
 	swept    int64    // When it was last looked for series to forget, in ms.
 
 	// Of the feed of remote write; used by the scoring loop alone.
@@ -88,7 +90,7 @@ func (s *scorer) update(ctx context.Context) error {
 		key := s.cursorKey(fw)
 		w, known := old[key]
 		if !known {
-			w = &watch{metric: metricOf(fw.Name, fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], series: map[*baseline.Series]*entry{}, tap: s.live.tap(fw)}
+			w = &watch{metric: metricOf(fw.Name, fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], tap: s.live.tap(fw)}
 		}
 		w.Watch = fw
 		s.watches = append(s.watches, w)
@@ -99,10 +101,10 @@ func (s *scorer) update(ctx context.Context) error {
 			w.tap.Close()
 		}
 		w.gone = true
-		for _, e := range w.series {
+		for _, e := range w.list {
 			s.engine.Remove(e.series)
 		}
-		s.entries = slices.DeleteFunc(s.entries, func(e *entry) bool { return e.watch == w })
+		s.drop(func(e *entry) bool { return e.watch == w })
 	}
 	s.revive()
 	slices.SortStableFunc(s.watches, byUse)
@@ -142,7 +144,7 @@ func (s *scorer) revive() {
 			return
 		}
 		last := bs.Last().Time
-		if _, ok := w.series[bs]; ok || last == 0 {
+		if s.entryOf(w, bs) != nil || last == 0 {
 			return
 		}
 		e := s.enter(w, bs.Labels())
@@ -179,12 +181,30 @@ func (s *scorer) watchList() []*watch {
 	return slices.Clone(s.watches)
 }
 
+// entryOf is what is kept of a watch's series, nil when there is none; the lock is held. A series bears the number of its entry. One that comes from a session before may bear another's.
+func (s *scorer) entryOf(w *watch, bs *baseline.Series) *entry {
+	if i := int(bs.Number()) - 1; i >= 0 && i < len(s.entries) && s.entries[i].series == bs && s.entries[i].watch == w {
+		return s.entries[i]
+	}
+	return nil
+}
+
+// drop forgets entries; the lock is held.
+func (s *scorer) drop(gone func(*entry) bool) {
+	s.entries = slices.DeleteFunc(slices.Clone(s.entries), gone) // Others walk the old ones.
+	for i, e := range s.entries {
+		e.series.SetNumber(uint32(i + 1))
+	}
+}
+
 // entry is the series of a watch; a new one is begun, and nil when it may not be.
 func (s *scorer) entry(w *watch, ls labels.Labels) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if bs, ok := s.engine.Find(w.Name, ls); ok && w.series[bs] != nil {
-		return w.series[bs]
+	if bs, ok := s.engine.Find(w.Name, ls); ok {
+		if e := s.entryOf(w, bs); e != nil {
+			return e
+		}
 	}
 	if w.gone || !s.gate.Owns(w.Name, w.GroupBy, ls) || !s.gate.Admit(len(s.entries), ls) {
 		return nil
@@ -200,20 +220,21 @@ func (s *scorer) known(w *watch, ls labels.Labels) *entry {
 	if !ok {
 		return nil
 	}
-	return w.series[bs]
+	return s.entryOf(w, bs)
 }
 
 // enter begins to watch a series; the lock is held.
 func (s *scorer) enter(w *watch, ls labels.Labels) *entry {
 	e := &entry{series: s.engine.Add(w.Name, ls, w.interval, seriesOptions(w.Watch)), watch: w}
 	if len(s.entries) < export.AutoLimit {
-		e.ring, e.kept = &ring{}, textsOf(ls, w.Name)
+		e.more = &more{ring: &ring{}, kept: textsOf(ls, w.Name)}
 	}
 	if w.learned && e.series.First() == 0 {
 		e.series.Resemble(s.alike(w, ls))
 	}
-	w.series[e.series] = e
+	w.list, w.sorted = append(w.list, e), false
 	s.entries = append(s.entries, e)
+	e.series.SetNumber(uint32(len(s.entries)))
 	return e
 }
 
@@ -225,7 +246,7 @@ const asked = 256
 func (s *scorer) alike(w *watch, ls labels.Labels) (out []*baseline.Series) {
 	class, ok := classOf(ls)
 	var rest []*baseline.Series
-	for _, e := range w.order[:min(asked, len(w.order))] {
+	for _, e := range w.list[:min(asked, len(w.list))] {
 		if c, has := classOf(e.series.Labels()); ok && has && c == class {
 			out = append(out, e.series)
 		} else {
@@ -244,17 +265,17 @@ func (s *scorer) forget(w *watch, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	dropped := false
-	for key, e := range w.series {
+	for _, e := range w.list {
 		if now-e.lastSample < forgetAfter.Milliseconds() {
 			continue
 		}
 		s.engine.Remove(e.series)
-		delete(w.series, key)
 		e.forgotten, dropped = true, true
 	}
 	if dropped {
-		w.order = nil
-		s.entries = slices.DeleteFunc(s.entries, func(e *entry) bool { return e.forgotten })
+		forgotten := func(e *entry) bool { return e.forgotten }
+		w.list = slices.DeleteFunc(slices.Clone(w.list), forgotten) // Others walk the old one.
+		s.drop(forgotten)
 	}
 }
 
@@ -265,23 +286,38 @@ func (s *scorer) Len() int {
 	return len(s.entries)
 }
 
-// all are the watched series in the order of their arrival.
+// all are the watched series in the order of their arrival. The slice is not changed later.
 func (s *scorer) all() []*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.entries)
+	return s.entries[:len(s.entries):len(s.entries)]
 }
 
-// find is the series of a watch with these labels.
+// find is the series of a watch with these labels, written as its key is: without the metric's name.
 func (s *scorer) find(watch, key string) (*entry, bool) {
+	is := func(e *entry) bool { return e.texts().key == key }
+	if ls, err := parser.NewParser(parser.Options{}).ParseMetric(key); err == nil { // Names in UTF-8 stand without quotes in a key.
+		same := s.engine.Without(model.MetricNameLabel, ls)
+		is = func(e *entry) bool { return same(e.series) }
+	}
+	list := s.of(watch)
+	i := slices.IndexFunc(list, is)
+	if i < 0 {
+		return nil, false
+	}
+	return list[i], true
+}
+
+// of are the series of the watches of a name.
+func (s *scorer) of(watch string) (out []*entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.entries {
-		if e.watch.Name == watch && e.texts().key == key {
-			return e, true
+	for _, w := range s.watches {
+		if w.Name == watch {
+			out = append(out[:len(out):len(out)], w.list...)
 		}
 	}
-	return nil, false
+	return out
 }
 
 // newest is the time of the newest sample of all watched series.
@@ -304,7 +340,7 @@ func (s *scorer) status() []web.WatchStatus {
 	defer s.mu.Unlock()
 	out := make([]web.WatchStatus, 0, len(s.watches))
 	for _, w := range s.watches {
-		st := web.WatchStatus{Name: w.Name, Expr: w.Expr, Origin: w.Origin, Series: len(w.series), Learned: w.done}
+		st := web.WatchStatus{Name: w.Name, Expr: w.Expr, Origin: w.Origin, Series: len(w.list), Learned: w.done}
 		if w.err != nil {
 			st.Error = w.err.Error()
 		}

@@ -183,7 +183,7 @@ func (c *Client) once(ctx context.Context, k call, read func(*http.Response) err
 	counted.waited = time.Since(start)
 	if paced {
 		defer func() {
-			c.pace.done(counted.waited, counted.n, ReasonOf(err) == Overloaded || ReasonOf(err) == Unreachable)
+			c.pace.done(counted.waited, time.Since(start)-counted.waited, counted.n, ReasonOf(err) == Overloaded || ReasonOf(err) == Unreachable)
 		}()
 	}
 	if err != nil {

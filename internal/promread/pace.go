@@ -26,6 +26,8 @@ const (
 	// slower says how many times its usual cost a read may have; noticed is from where a read is judged at all.
 	slower  = 3
 	noticed = 200 * time.Millisecond
+	// judged is from how many bytes on our own work is compared with its usual time.
+	judged = 1 << 20
 	// drift lets the usual cost follow a server that has become slower for good.
 	drift = 1.02
 	// longestPause bounds the time between two reads.
@@ -36,12 +38,16 @@ const (
 // it rests. After a read it is left alone for so long that it is busy for us for a share of the time. The share is
 // halved when a read costs three times the usual per MiB, or when Prometheus answers 429 or 5xx, and rises slowly
 // when all is well (additive increase, multiplicative decrease, as in TCP: Chiu and Jain 1989).
+//
+// On a busy machine everything is slow, we too, and waiting says little of Prometheus: a read is judged by how much
+// more its cost has grown than that of our own work on what it brought.
 type pacer struct {
 	most float64
 
 	mu    sync.Mutex
 	duty  float64
-	usual float64 // seconds per MiB
+	usual float64 // seconds of waiting per MiB
+	work  float64 // seconds of our own work per MiB, the usual ones
 	next  time.Time
 
 	paused prometheus.Counter
@@ -84,13 +90,19 @@ func (p *pacer) wait(ctx context.Context) error {
 	}
 }
 
-// done notes a read: how long Prometheus made us wait, for how many bytes, and whether it was too much for it.
-func (p *pacer) done(waited time.Duration, bytes int64, overloaded bool) {
+// done notes a read: how long Prometheus made us wait, how long we worked on what came, for how many bytes, and
+// whether it was too much for Prometheus.
+func (p *pacer) done(waited, worked time.Duration, bytes int64, overloaded bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	cost := waited.Seconds() / (1 + float64(bytes)/(1<<20))
+	size := 1 + float64(bytes)/(1<<20)
+	cost, work := waited.Seconds()/size, worked.Seconds()/size
+	busy := 1.0 // How many times its usual time our own work takes: the machine is busy, or the series are dear ones.
+	if p.work > 0 && bytes >= judged {
+		busy = max(1, work/p.work)
+	}
 	switch {
-	case overloaded, p.usual > 0 && cost > slower*p.usual && waited > noticed:
+	case overloaded, p.usual > 0 && cost > slower*busy*p.usual && waited > noticed:
 		p.duty = max(leastDuty, p.duty/2)
 	default:
 		p.duty = min(p.most, p.duty+raise*p.most)
@@ -100,6 +112,12 @@ func (p *pacer) done(waited time.Duration, bytes int64, overloaded bool) {
 			p.usual = cost
 		}
 		p.usual = min(cost, p.usual*drift)
+		if bytes >= judged {
+			if p.work == 0 {
+				p.work = work
+			}
+			p.work = min(work, p.work*drift)
+		}
 	}
 	pause := min(time.Duration(waited.Seconds()*(1/p.duty-1)*float64(time.Second)), longestPause)
 	if now := time.Now(); p.next.Before(now) {

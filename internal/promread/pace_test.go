@@ -23,14 +23,14 @@ func TestPrometheusIsBusyForAShareOfTheTime(t *testing.T) {
 		for range 10 {
 			require.NoError(t, p.wait(t.Context()))
 			time.Sleep(time.Second) // We compute: that is not Prometheus' time, and its pause passes meanwhile.
-			p.done(100*time.Millisecond, 1<<20, false)
+			p.done(100*time.Millisecond, time.Second, 1<<20, false)
 		}
 		require.NoError(t, p.wait(t.Context()))
 		begin := time.Now()
 		for range 100 {
 			require.NoError(t, p.wait(t.Context()))
 			time.Sleep(100 * time.Millisecond)
-			p.done(100*time.Millisecond, 1<<20, false)
+			p.done(100*time.Millisecond, time.Second, 1<<20, false)
 		}
 		require.NoError(t, p.wait(t.Context()))
 		require.InDelta(t, 0.25, 10/time.Since(begin).Seconds(), 0.09)
@@ -43,27 +43,30 @@ func TestPaceFollowsHowPrometheusDoes(t *testing.T) {
 		want  float64
 	}{
 		"all is well": {func(*pacer) {}, 0.5},
-		"one read is three times as slow as usual": {func(p *pacer) { p.done(2*time.Second, 1<<20, false) }, 0.25},
-		"a large read takes longer":                {func(p *pacer) { p.done(2*time.Second, 20<<20, false) }, 0.5},
+		"one read is three times as slow as usual":                     {func(p *pacer) { p.done(2*time.Second, time.Second, 1<<20, false) }, 0.25},
+		"our own work is three times as slow too: the machine is busy": {func(p *pacer) { p.done(2*time.Second, 3*time.Second, 1<<20, false) }, 0.5},
+		"it has become slower than our own work has":                   {func(p *pacer) { p.done(4*time.Second, 3*time.Second, 1<<20, false) }, 0.25},
+		"our own work on a small answer says nothing":                  {func(p *pacer) { p.done(2*time.Second, 3*time.Second, 1<<10, false) }, 0.25},
+		"a large read takes longer":                                    {func(p *pacer) { p.done(2*time.Second, time.Second, 20<<20, false) }, 0.5},
 		"it is overloaded twice": {func(p *pacer) {
-			p.done(time.Millisecond, 0, true)
-			p.done(time.Millisecond, 0, true)
+			p.done(time.Millisecond, 0, 0, true)
+			p.done(time.Millisecond, 0, 0, true)
 		}, 0.125},
 		"it recovers by tenths": {func(p *pacer) {
-			p.done(time.Millisecond, 0, true)
-			p.done(250*time.Millisecond, 1<<20, false)
-			p.done(250*time.Millisecond, 1<<20, false)
+			p.done(time.Millisecond, 0, 0, true)
+			p.done(250*time.Millisecond, time.Second, 1<<20, false)
+			p.done(250*time.Millisecond, time.Second, 1<<20, false)
 		}, 0.35},
 		"it is in trouble for long": {func(p *pacer) {
 			for range 100 {
-				p.done(time.Millisecond, 0, true)
+				p.done(time.Millisecond, 0, 0, true)
 			}
 		}, leastDuty},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPacer(0.5, nil)
 			for range 10 {
-				p.done(250*time.Millisecond, 1<<20, false)
+				p.done(250*time.Millisecond, time.Second, 1<<20, false)
 			}
 			tc.reads(p)
 			require.InDelta(t, tc.want, p.share(), 1e-9)
@@ -74,7 +77,7 @@ func TestPaceFollowsHowPrometheusDoes(t *testing.T) {
 func TestPauseEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(0.5, nil)
-		p.done(20*time.Second, 0, false)
+		p.done(20*time.Second, 0, 0, false)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, p.wait(ctx), context.DeadlineExceeded)

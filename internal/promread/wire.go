@@ -112,6 +112,11 @@ func (r *labelReader) build(b []byte) (labels.Labels, error) {
 		return labels.EmptyLabels(), errLabels
 	}
 	r.builder.Reset()
+	all, text := b, string(b) // All names and values are parts of one string.
+	part := func(of []byte) string {
+		at := cap(all) - cap(of)
+		return text[at : at+len(of)]
+	}
 	for len(b) > 0 {
 		pair, n := protowire.ConsumeBytes(b)
 		if n < 0 {
@@ -123,7 +128,7 @@ func (r *labelReader) build(b []byte) (labels.Labels, error) {
 			return labels.EmptyLabels(), err
 		}
 		if len(value) > 0 { // An empty value is no label.
-			r.builder.Add(name, value)
+			r.builder.Add(part(name), part(value))
 		}
 	}
 	r.builder.Sort()
@@ -134,28 +139,42 @@ func (r *labelReader) build(b []byte) (labels.Labels, error) {
 	return lset, nil
 }
 
-// parseLabel returns name and value of a Label message.
-func parseLabel(b []byte) (name, value string, err error) {
-	err = fields(b, func(num protowire.Number, typ protowire.Type, data []byte, _ uint64) error {
-		if typ != protowire.BytesType {
-			return nil
+// parseLabel returns name and value of a Label message; they are parts of it. Labels are read of every series in each
+// step: nothing is copied here.
+func parseLabel(b []byte) (name, value []byte, err error) {
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return nil, nil, errWire
 		}
+		b = b[n:]
+		if typ != protowire.BytesType {
+			if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
+				return nil, nil, errWire
+			}
+			b = b[n:]
+			continue
+		}
+		data, n := protowire.ConsumeBytes(b)
+		if n < 0 {
+			return nil, nil, errWire
+		}
+		b = b[n:]
 		switch num {
 		case 1:
 			if len(data) == 0 || len(data) > maxLabelName || !utf8.Valid(data) {
-				return errLabels
+				return nil, nil, errLabels
 			}
-			name = string(data)
+			name = data
 		case 2:
 			if len(data) > maxLabelValue || !utf8.Valid(data) {
-				return errLabels
+				return nil, nil, errLabels
 			}
-			value = string(data)
+			value = data
 		}
-		return nil
-	})
-	if err == nil && name == "" {
-		err = errLabels
 	}
-	return name, value, err
+	if len(name) == 0 {
+		return nil, nil, errLabels
+	}
+	return name, value, nil
 }

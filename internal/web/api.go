@@ -32,6 +32,16 @@ func limitOf(r *http.Request) (int, bool) {
 	return min(n, maxLimit), true
 }
 
+// numberOf is a parameter that counts; 0 when it is absent.
+func numberOf(r *http.Request, name string) (int, bool) {
+	s := r.FormValue(name)
+	if s == "" {
+		return 0, true
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil && n >= 0
+}
+
 func (u *UI) apiIncidents(w http.ResponseWriter, r *http.Request) {
 	limit, ok := limitOf(r)
 	if !ok {
@@ -129,9 +139,15 @@ func (u *UI) apiSeries(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "bad_data", `invalid parameter "limit": want a number that is not negative`)
 		return
 	}
-	rows, _ := u.Data.Series(SeriesFilter{
-		Query: r.FormValue("q"), Watch: r.FormValue("watch"), OnlyAnomalous: r.FormValue("anomalous") != "", Limit: limit, Explain: r.FormValue("explain") != "",
+	offset, ok := numberOf(r, "offset")
+	if !ok {
+		refuse(w, http.StatusBadRequest, "bad_data", `invalid parameter "offset": want a number that is not negative`)
+		return
+	}
+	rows, total := u.Data.Series(SeriesFilter{
+		Query: r.FormValue("q"), Watch: r.FormValue("watch"), OnlyAnomalous: r.FormValue("anomalous") != "", Limit: limit, Offset: offset, Explain: r.FormValue("explain") != "",
 	})
+	w.Header().Set("X-Total-Count", strconv.Itoa(total))
 	if rows == nil {
 		rows = []SeriesRow{}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tidemark/tidemark/correlate"
@@ -37,7 +38,33 @@ type seriesPage struct {
 	OnlyAnomalous bool
 	Detail        *seriesDetailView
 	Rows          []seriesRowView
-	Total, More   int
+	Total         int
+	First, Last   int // Of the rows among all, from 1 on.
+	Before, After string
+}
+
+// turn are the queries of the pages before and after the one that begins behind so many rows; empty: there is none.
+func (p *seriesPage) turn(offset, limit int) {
+	link := func(to int) string {
+		v := url.Values{}
+		if p.Query != "" {
+			v.Set("q", p.Query)
+		}
+		if p.OnlyAnomalous {
+			v.Set("anomalous", "1")
+		}
+		if to > 0 {
+			v.Set("offset", strconv.Itoa(to))
+		}
+		return "?" + v.Encode()
+	}
+	p.First, p.Last = offset+1, offset+len(p.Rows)
+	if offset > 0 {
+		p.Before = link(max(0, offset-limit))
+	}
+	if p.Last < p.Total {
+		p.After = link(p.Last)
+	}
 }
 
 func (u *UI) series(w http.ResponseWriter, r *http.Request) {
@@ -60,11 +87,14 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 	if p.Detail != nil {
 		limit = rowsBeside
 	}
-	rows, total := u.Data.Series(SeriesFilter{Query: p.Query, OnlyAnomalous: p.OnlyAnomalous, Limit: limit})
-	p.Total, p.More = total, total-len(rows)
+	offset, _ := numberOf(r, "offset") // What is no number is none.
+	offset = max(0, offset)
+	rows, total := u.Data.Series(SeriesFilter{Query: p.Query, OnlyAnomalous: p.OnlyAnomalous, Limit: limit, Offset: offset})
+	p.Total = total
 	for _, row := range rows {
 		p.Rows = append(p.Rows, seriesRowView{row, seriesLink(row.Watch, row.Labels)})
 	}
+	p.turn(min(offset, total), maxRows)
 	u.render(w, r, http.StatusOK, "series", "/series", "Series", p)
 }
 

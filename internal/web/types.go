@@ -33,6 +33,8 @@ type SeriesFilter struct {
 	Watch         string
 	OnlyAnomalous bool
 	Limit         int
+	// Offset is how many of the first are left out.
+	Offset int
 	// Explain asks for SeriesRow.SeriesWhy.
 	Explain bool
 }
