@@ -73,9 +73,32 @@ var classWords = []struct {
 	}},
 }
 
+// classes remembers what names of alerts say: a storm has thousands of alerts of few names.
+type classes map[string]named
+
+// named is the class that a name says, if any.
+type named struct {
+	class class
+	says  bool
+}
+
+const maxNames = 10_000 // remembered; more are rules made by a program, and are forgotten all at once
+
+func (k classes) of(name string) (class, bool) {
+	n, known := k[name]
+	if !known {
+		n.class, n.says = classOf(words(name))
+		if len(k) >= maxNames {
+			clear(k)
+		}
+		k[name] = n
+	}
+	return n.class, n.says
+}
+
 // classify reads the class out of the alert's name, else out of its summary or description.
-func classify(ls, annotations model.LabelSet) class {
-	if c, ok := classOf(words(string(ls[model.AlertNameLabel]))); ok {
+func (k classes) classify(ls, annotations model.LabelSet) class {
+	if c, ok := k.of(string(ls[model.AlertNameLabel])); ok {
 		return c
 	}
 	for _, k := range []model.LabelName{"summary", "message", "description"} {

@@ -71,6 +71,7 @@ type Engine struct {
 
 	mu        sync.Mutex
 	records   map[model.Fingerprint]*record
+	names     classes
 	changes   []Change // in order of time
 	dirty     bool
 	lastStep  time.Time
@@ -93,6 +94,7 @@ func NewEngine(cfg Config, deps Deps) *Engine {
 	e := &Engine{
 		cfg: cfg, deps: deps, log: deps.Logger,
 		records: map[model.Fingerprint]*record{},
+		names:   classes{},
 		cache:   map[uint64]*stretch{},
 		tracked: map[string]*tracked{},
 		owners:  map[itemKey]string{},
@@ -117,7 +119,7 @@ func (e *Engine) Alerts(now time.Time, as []*model.Alert) {
 		}
 		r := e.records[id]
 		if r == nil {
-			r = &record{ID: id, Labels: ls, place: e.cfg.placeOf(ls, a.Annotations)}
+			r = &record{ID: id, Labels: ls, place: e.cfg.placeOf(ls, a.Annotations, e.names)}
 			e.records[id] = r
 		}
 		if r.observe(now, a, a.Labels.Fingerprint(), time.Duration(e.cfg.FlapWindow)) {
@@ -268,7 +270,7 @@ func (e *Engine) items() []*item {
 			}
 			it.onset = seconds(it.start) - it.hold.Seconds()
 			if e.deps.History != nil {
-				it.bias = e.deps.History.biasOnce(r, it.start)
+				it.bias = e.deps.History.once(r, it.start).bias
 			}
 			out = append(out, it)
 		}

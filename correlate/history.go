@@ -68,16 +68,15 @@ func (h *History) Observe(from, to time.Time) {
 	h.read++
 }
 
-// biasOnce is bias, remembered with the record until more of the past is read: what fires now says nothing
-// about the time before a firing.
-func (h *History) biasOnce(r *record, t time.Time) float64 {
+// once is bias and habit of a firing, remembered with the record until more of the past is read: what fires now says
+// nothing about the time before a firing.
+func (h *History) once(r *record, t time.Time) *biased {
 	h.mu.Lock()
-	read := h.read
-	h.mu.Unlock()
-	if b := &r.bias; !b.start.Equal(t) || b.read != read {
-		*b = biased{start: t, read: read, bias: h.bias(r, t)}
+	defer h.mu.Unlock()
+	if b := &r.bias; !b.start.Equal(t) || b.read != h.read || b.start.IsZero() {
+		*b = biased{start: t, read: h.read, bias: h.bias(r.ID, t), habit: h.habit(r.ID, t)}
 	}
-	return r.bias.bias
+	return &r.bias
 }
 
 // Add notes when an alert began to fire. The label alertstate is not part of an alert.
@@ -134,6 +133,9 @@ type season struct {
 // seasonOf looks for a daily habit at t's time of day, then for a weekly one.
 func (h *History) seasonOf(id model.Fingerprint, t time.Time) (season, bool) {
 	starts := h.starts[id]
+	if day := t.Add(-20 * time.Hour); len(starts) == 0 || starts[0].After(day) {
+		return season{}, false // It did not fire a day ago, however the clocks were changed.
+	}
 	for _, weekly := range []bool{false, true} {
 		step := 1
 		if weekly {
@@ -165,11 +167,9 @@ func (h *History) seasonOf(id model.Fingerprint, t time.Time) (season, bool) {
 	return season{}, false
 }
 
-// seasonal says in words that an alert at t is a habit; empty: it is not.
-func (h *History) seasonal(r *record, t time.Time) string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s, ok := h.seasonOf(r.ID, t)
+// habit says in words that an alert at t is one; empty: it is not.
+func (h *History) habit(id model.Fingerprint, t time.Time) string {
+	s, ok := h.seasonOf(id, t)
 	if !ok {
 		return ""
 	}
@@ -182,16 +182,14 @@ func (h *History) seasonal(r *record, t time.Time) string {
 
 // bias corrects the gain of an alert for how often it begins anyway: an alert that fires every hour,
 // or every night at this time, says little about a cause; one never seen says a little more.
-func (h *History) bias(r *record, t time.Time) float64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (h *History) bias(id model.Fingerprint, t time.Time) float64 {
 	span := t.Sub(h.first).Seconds()
 	if h.first.IsZero() || span < 2*24*3600 {
 		return 0
 	}
-	before, _ := slices.BinarySearchFunc(h.starts[r.ID], t.Add(-seasonWindow), time.Time.Compare)
+	before, _ := slices.BinarySearchFunc(h.starts[id], t.Add(-seasonWindow), time.Time.Compare)
 	rate := (float64(before) + 0.5) / min(span, historyDays*24*3600)
-	if s, ok := h.seasonOf(r.ID, t); ok {
+	if s, ok := h.seasonOf(id, t); ok {
 		rate = max(rate, s.rate)
 	}
 	bias := lnNoise - math.Log(rate)

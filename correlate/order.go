@@ -25,12 +25,21 @@ func (it *item) keys() []itemKey {
 }
 
 func compareItems(a, b *item) int {
-	return cmp.Or(cmp.Compare(a.onset, b.onset), a.start.Compare(b.start), cmp.Compare(a.rec.ID, b.rec.ID))
+	switch { // Step by step: a storm compares a million times.
+	case a.onset < b.onset:
+		return -1
+	case a.onset > b.onset:
+		return 1
+	}
+	return compareStarts(a, b)
 }
 
 // compareStarts orders by first firing: the order in which an incident's first member is chosen.
 func compareStarts(a, b *item) int {
-	return cmp.Or(a.start.Compare(b.start), cmp.Compare(a.rec.ID, b.rec.ID))
+	if c := a.start.Compare(b.start); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.rec.ID, b.rec.ID)
 }
 
 func compareChanges(a, b Change) int {
@@ -56,12 +65,8 @@ func compareForBound(a, b *record) int {
 
 // signature of a stretch: all that its explanation depends on but graph and changes.
 func signature(items []*item) uint64 {
-	h := fnv.New64a()
-	var buf [8]byte
-	put := func(x uint64) {
-		binary.LittleEndian.PutUint64(buf[:], x)
-		_, _ = h.Write(buf[:])
-	}
+	buf := make([]byte, 0, 40*len(items))
+	put := func(x uint64) { buf = binary.LittleEndian.AppendUint64(buf, x) }
 	for _, it := range items {
 		put(uint64(it.rec.ID))
 		put(math.Float64bits(it.onset))
@@ -73,5 +78,7 @@ func signature(items []*item) uint64 {
 			put(uint64(it.end.UnixNano()))
 		}
 	}
+	h := fnv.New64a()
+	_, _ = h.Write(buf)
 	return h.Sum64()
 }

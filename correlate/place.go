@@ -23,6 +23,9 @@ type placement struct {
 	name               string // alertname
 	class              class
 	metaJob            bool // the job is an exporter of other things' state
+
+	in   *topology.View // the graph in which it was looked up last,
+	last found          // and what was found there
 }
 
 // metaJobs scrape the state of other things: their own job and instance are not the subject.
@@ -41,7 +44,7 @@ func isMetaJob(job string) bool {
 }
 
 // placeOf reads labels and annotations once per alert.
-func (c *Config) placeOf(ls, annotations model.LabelSet) placement {
+func (c *Config) placeOf(ls, annotations model.LabelSet, known classes) placement {
 	get := func(names ...string) string {
 		for _, n := range names {
 			if v := ls[model.LabelName(n)]; v != "" {
@@ -59,7 +62,7 @@ func (c *Config) placeOf(ls, annotations model.LabelSet) placement {
 		volume:    get("persistentvolumeclaim", "volume"),
 		tier:      get(c.TierLabels...),
 		name:      get(model.AlertNameLabel),
-		class:     classify(ls, annotations),
+		class:     known.classify(ls, annotations),
 		metaJob:   isMetaJob(get("job")),
 	}
 	for _, n := range c.EntityLabels {
@@ -89,6 +92,14 @@ func (c *Config) placeOf(ls, annotations model.LabelSet) placement {
 // found is a placement resolved against a view: numbers of the view, or -1, and what is left to add.
 type found struct {
 	pod, workload, node, zone, volume, unit int
+}
+
+// resolved is resolve, remembered while the graph stays the same.
+func (p *placement) resolved(v *topology.View) found {
+	if p.in != v {
+		p.in, p.last = v, p.resolve(v)
+	}
+	return p.last
 }
 
 // resolve looks the placement up in the graph; what is not in the graph stays -1.

@@ -10,9 +10,9 @@ import (
 
 // expected is how many alerts of one class a root makes its vertex show, and how late.
 type expected struct {
-	vertex int
-	class  class
 	lambda float64
+	vertex int32
+	class  class
 	row    uint8 // of densities
 }
 
@@ -89,11 +89,19 @@ func (r *rates) put(v int, c class, lambda float64, row uint8) {
 // list returns the collected rates by vertex and class.
 func (r *rates) list() []expected {
 	slices.Sort(r.touched)
-	out := make([]expected, 0, 2*len(r.touched))
+	n := 0
 	for _, v := range r.touched {
-		for c := range class(numClasses) {
-			if l := r.lambda[v][c]; l > 0 {
-				out = append(out, expected{v, c, l, r.rows[v][c]})
+		for _, l := range r.lambda[v] {
+			if l > 0 {
+				n++
+			}
+		}
+	}
+	out := make([]expected, 0, n)
+	for _, v := range r.touched {
+		for c, l := range r.lambda[v] {
+			if l > 0 {
+				out = append(out, expected{l, int32(v), class(c), r.rows[v][c]})
 			}
 		}
 	}

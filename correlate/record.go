@@ -31,11 +31,12 @@ type alertCopy struct {
 	Told        time.Time         `json:"told,omitzero"` // when the end was heard of
 }
 
-// biased is a History's bias for the firing that it was last asked of.
+// biased is what a History says of the firing that it was last asked of.
 type biased struct {
 	start time.Time
 	read  int
 	bias  float64
+	habit string // in words; empty: it is none
 }
 
 func (c alertCopy) firing() bool { return c.End.IsZero() }

@@ -34,6 +34,7 @@ type view struct {
 	s *stretch
 	g *group
 
+	parts     []bool         // vertices at a root, while they are looked for
 	rootItems []*item        // members at the first cause
 	ranking   *cause.Ranking // by metrics, when there is one
 	hops      map[int]int
@@ -101,6 +102,7 @@ func (v *view) severity() string {
 
 func (v *view) members(i *Incident) {
 	shared := model.LabelSet{}
+	i.Alerts = make([]Member, 0, len(v.g.items))
 	for n, it := range v.g.items {
 		for _, l := range v.e.cfg.SharedLabels {
 			k := model.LabelName(l)
@@ -136,30 +138,54 @@ func (v *view) member(it *item) Member {
 	if !it.end.IsZero() {
 		m.Status = StateResolved
 	}
-	for _, c := range it.rec.Copies {
-		m.Fingerprints = append(m.Fingerprints, c.Fingerprint.String())
-	}
-	m.Fingerprint = m.Fingerprints[0]
-	if n := len(m.Fingerprints); n > 1 {
+	m.Fingerprint = hexOf(it.rec.Copies[0].Fingerprint)
+	if n := len(it.rec.Copies); n > 1 {
+		for _, c := range it.rec.Copies {
+			m.Fingerprints = append(m.Fingerprints, hexOf(c.Fingerprint))
+		}
 		m.Firings = (m.Firings + n - 1) / n
-	} else {
-		m.Fingerprints = nil
 	}
 	if v.e.deps.History != nil {
-		m.Seasonal = v.e.deps.History.seasonal(it.rec, it.start)
+		m.Seasonal = v.e.deps.History.once(it.rec, it.start).habit
 	}
 	return m
+}
+
+// hexOf is the fingerprint as Alertmanager writes it, without the cost of formatting: a storm has thousands.
+func hexOf(fp model.Fingerprint) string {
+	var out [16]byte
+	for i := range out {
+		out[i] = "0123456789abcdef"[fp>>(60-4*i)&15]
+	}
+	return string(out[:])
 }
 
 // at lists the members at a root: itself, its instances, its volumes, the nodes of a zone.
 func (v *view) at(rootIndex int) []*item {
 	r := &v.s.prob.roots[rootIndex]
+	if r.vertex < 0 {
+		return nil
+	}
+	x := &v.s.world.v[r.vertex]
+	if v.parts == nil {
+		v.parts = make([]bool, len(v.s.world.v))
+	}
+	mark := func(is bool) {
+		v.parts[r.vertex] = is
+		for _, parts := range [][]int{x.pods, x.volumes, x.members} {
+			for _, n := range parts {
+				v.parts[n] = is
+			}
+		}
+	}
+	mark(true)
 	var out []*item
 	for _, it := range v.g.items {
-		if r.vertex >= 0 && v.s.world.within(it.vertex, r.vertex) {
+		if v.parts[it.vertex] {
 			out = append(out, it)
 		}
 	}
+	mark(false)
 	return out
 }
 
@@ -397,14 +423,22 @@ func (v *view) timeline(i *Incident) []Entry {
 	if len(i.Causes) > 0 {
 		out = append(out, Entry{i.Causes[0].Start, "cause", "supposed start: " + i.Causes[0].Entity.Name})
 	}
-	seen := map[string]bool{}
+	type shown struct {
+		alert  model.LabelValue
+		entity string
+	}
+	seen := map[shown]bool{}
 	for n := range i.Alerts {
 		m := &i.Alerts[n]
-		k := string(m.Labels[model.AlertNameLabel]) + m.Entity.Name
+		k := shown{m.Labels[model.AlertNameLabel], m.Entity.Name}
 		if seen[k] {
 			continue
 		}
 		seen[k] = true
+		if len(seen) > maxTimeline+1 { // As many are before it: it is counted only.
+			out = append(out, Entry{Time: m.StartsAt})
+			continue
+		}
 		text := string(m.Labels[model.AlertNameLabel]) + " on " + m.Entity.Name
 		if m.Onset.Before(m.StartsAt.Add(-time.Minute)) {
 			text += fmt.Sprintf(" (held since %s)", m.Onset.Format(time.TimeOnly))

@@ -20,17 +20,6 @@ const (
 	startGrid    = 15.0                // s
 )
 
-// cell is alerts that no hypothesis can tell apart: one vertex, class and onset on the grid.
-type cell struct {
-	vertex int
-	class  class
-	onset  float64 // seconds
-	end    float64 // seconds, on a coarse grid; 0: not known, or it flaps
-	weight float64
-	bias   float64 // added to the gain; negative where the alert is expected anyway
-	items  []int   // indices of the component's items
-}
-
 // root is a possible cause with what it predicts.
 type root struct {
 	vertex   int

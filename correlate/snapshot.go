@@ -84,6 +84,7 @@ func (e *Engine) Restore(data []byte) error {
 		return fmt.Errorf("read the state of correlation: version %d, this program reads version %d", s.Version, snapshotVersion)
 	}
 	records := make(map[model.Fingerprint]*record, len(s.Records))
+	known := classes{}
 	for i, r := range s.Records {
 		if r == nil || len(r.Labels) == 0 || len(r.Copies) == 0 || len(r.Spans) == 0 {
 			return fmt.Errorf("read the state of correlation: record %d is incomplete", i)
@@ -93,7 +94,7 @@ func (e *Engine) Restore(data []byte) error {
 				return fmt.Errorf("read the state of correlation: record %d has a span without starts", i)
 			}
 		}
-		r.place = e.cfg.placeOf(r.Labels, r.Annotations)
+		r.place = e.cfg.placeOf(r.Labels, r.Annotations, known)
 		records[r.ID] = r
 	}
 	e.mu.Lock()

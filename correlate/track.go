@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -178,7 +179,11 @@ func (t *tracked) gistHash() uint64 {
 		ids = append(ids, it.rec.ID)
 	}
 	slices.Sort(ids)
-	fmt.Fprint(h, ids)
+	buf := make([]byte, 0, 8*len(ids))
+	for _, id := range ids {
+		buf = binary.LittleEndian.AppendUint64(buf, uint64(id))
+	}
+	_, _ = h.Write(buf)
 	for _, c := range t.group.causes[:min(2, len(t.group.causes))] {
 		fmt.Fprintf(h, "%s %.1f;", t.in.prob.roots[c.root].ent, c.confidence)
 	}

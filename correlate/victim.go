@@ -183,9 +183,9 @@ func (c *contest) better(cell int, gain float64, b, a hypothesis) bool {
 
 // troubles says that the root predicts errors, latency or lost instances at a vertex.
 func (r *root) troubles(v int) bool {
-	i, _ := slices.BinarySearchFunc(r.exp, v, func(e expected, v int) int { return e.vertex - v })
+	i, _ := slices.BinarySearchFunc(r.exp, v, func(e expected, v int) int { return int(e.vertex) - v })
 	for _, e := range r.exp[i:] {
-		if e.vertex != v {
+		if int(e.vertex) != v {
 			break
 		}
 		if e.lambda >= victimRate && (e.class == classError || e.class == classLatency || e.class == classPod) {

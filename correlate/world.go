@@ -46,32 +46,39 @@ type vertex struct {
 	users   []int  // of a volume
 	kin     []link // what fires together with it, by experience
 	learned bool   // known from alert labels alone
+	shared  bool   // everything depends on it, as on the cluster's DNS
 }
 
 // world is the graph as the explanation sees it: the topology at the time of the alerts, and what
 // the alerts' own labels add to it (a pod on a node, an instance of a job, a named peer).
 type world struct {
-	v     []vertex
-	index map[topology.Entity]int
+	v       []vertex
+	graph   map[topology.Entity]int // what the topology knows; not to be written
+	learned map[topology.Entity]int // what alert labels add
 
 	hasPods bool // the graph knows instances
 }
 
+// with returns a world that may learn from alerts without a trace in this one, which is of the graph alone.
+// more is about how many entities they will add.
+func (w *world) with(more int) *world {
+	out := &world{graph: w.graph, hasPods: w.hasPods, learned: make(map[topology.Entity]int, more)}
+	out.v = append(make([]vertex, 0, len(w.v)+more), w.v...)
+	return out
+}
+
+// newWorld is what the topology knows. Lists of neighbours have no spare capacity, so that what is added to a copy
+// is not seen by others.
 func newWorld(view *topology.View) *world {
-	w := &world{index: map[topology.Entity]int{}}
+	w := &world{graph: make(map[topology.Entity]int, view.Len())}
 	w.v = make([]vertex, view.Len())
 	for n, e := range view.Entities {
-		w.v[n] = vertex{ent: e, level: levelOf(view, n), attrs: view.Attrs[n]}
-		w.index[e] = n
+		w.v[n] = vertex{ent: e, level: levelOf(view, n), attrs: view.Attrs[n], shared: isShared(e)}
+		w.graph[e] = n
 	}
 	for n := range view.Entities {
 		x := &w.v[n]
-		for _, a := range view.Out(topology.Call, n) {
-			x.callees = append(x.callees, link{a.To, a.Confidence})
-		}
-		for _, a := range view.Into(topology.Call, n) {
-			x.callers = append(x.callers, link{a.To, a.Confidence})
-		}
+		x.callees, x.callers = links(view.Out(topology.Call, n)), links(view.Into(topology.Call, n))
 		x.pods, x.owners = ends(view.Out(topology.Owns, n)), ends(view.Into(topology.Owns, n))
 		x.hosts, x.guests = ends(view.Out(topology.Host, n)), ends(view.Into(topology.Host, n))
 		x.zones, x.members = ends(view.Out(topology.In, n)), ends(view.Into(topology.In, n))
@@ -79,6 +86,17 @@ func newWorld(view *topology.View) *world {
 		x.volumes, x.users = ends(view.Out(topology.Uses, n)), ends(view.Into(topology.Uses, n))
 	}
 	return w
+}
+
+func links(arcs []topology.Arc) []link {
+	if len(arcs) == 0 {
+		return nil
+	}
+	out := make([]link, len(arcs))
+	for i, a := range arcs {
+		out[i] = link{a.To, a.Confidence}
+	}
+	return out
 }
 
 func ends(arcs []topology.Arc) []int {
@@ -117,12 +135,15 @@ func levelOf(v *topology.View, n int) level {
 
 // add returns the number of an entity that alert labels name, making it when it is new.
 func (w *world) add(e topology.Entity, l level) int {
-	if n, ok := w.index[e]; ok {
+	if n, ok := w.graph[e]; ok {
+		return n
+	}
+	if n, ok := w.learned[e]; ok {
 		return n
 	}
 	n := len(w.v)
-	w.v = append(w.v, vertex{ent: e, level: l, learned: true})
-	w.index[e] = n
+	w.v = append(w.v, vertex{ent: e, level: l, learned: true, shared: isShared(e)})
+	w.learned[e] = n
 	return n
 }
 
@@ -160,7 +181,7 @@ func (w *world) call(from, to int, conf float64) {
 // settle finds the vertex that an alert is about and learns from its labels what the graph does not
 // know. Called in an order that does not depend on arrival.
 func (w *world) settle(p *placement, view *topology.View) int {
-	f := p.resolve(view)
+	f := p.resolved(view)
 	ent := func(k topology.Kind, name string) topology.Entity {
 		return topology.Entity{Kind: k, Cluster: p.cluster, Namespace: p.namespace, Name: name}
 	}
@@ -307,7 +328,7 @@ func (w *world) settlePeer(from, to int) {
 // the graph knows no name server.
 func (w *world) settleShared(items []*item) {
 	for n := range w.v {
-		if isShared(w.v[n].ent) {
+		if w.v[n].shared {
 			return
 		}
 	}
@@ -395,3 +416,12 @@ func (w *world) befriend(items []*item, h *History) {
 
 // sortedSet returns the keys of a set in order.
 func sortedSet[K cmp.Ordered](m map[K]struct{}) []K { return slices.Sorted(maps.Keys(m)) }
+
+// keysOf is the keys of a map as a set.
+func keysOf[K comparable, V any](m map[K]V) map[K]struct{} {
+	out := make(map[K]struct{}, len(m))
+	for k := range m {
+		out[k] = struct{}{}
+	}
+	return out
+}

@@ -44,6 +44,7 @@ type options struct {
 	from             uint64
 	cost             bool
 	only             string
+	profile          string
 	alertmanager     string
 }
 
@@ -58,6 +59,7 @@ func main() {
 	flag.IntVar(&o.seeds, "seeds", 40, "generated storms per type")
 	flag.Uint64Var(&o.from, "from", 1000, "first seed; the constants were chosen on seeds below 1000")
 	flag.StringVar(&o.only, "only", "", "processes: measure only real processes, and print")
+	flag.StringVar(&o.profile, "profile", "", "with -only processes, a file for the profile of Tidemark's processor time")
 	flag.StringVar(&o.alertmanager, "alertmanager", tool("alertmanager"), "the Alertmanager that Tidemark's processor time is compared with, as `make tools` builds it; empty: not compared")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -83,7 +85,7 @@ func tool(name string) string {
 
 func run(ctx context.Context, o options, w io.Writer) error {
 	if o.only == "processes" {
-		rs, err := processes(ctx, o.alertmanager)
+		rs, err := processes(ctx, o.alertmanager, o.profile)
 		printResults(w, rs)
 		return err
 	}
@@ -110,7 +112,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		if o.alertmanager == "" {
 			return errors.New("no Alertmanager to compare with: run make tools, or give --alertmanager")
 		}
-		if rs, err = processes(ctx, o.alertmanager); err != nil {
+		if rs, err = processes(ctx, o.alertmanager, o.profile); err != nil {
 			return err
 		}
 		all = append(all, rs...)

@@ -30,7 +30,9 @@ const (
 
 // processes sends 50 000 alerts within a minute to a real Alertmanager that notifies nobody, and to a real Tidemark by its
 // webhook, and compares the processor time that each took of the operating system, less what it takes idle.
-func processes(ctx context.Context, alertmanager string) ([]result, error) {
+//
+// With a file for a profile, that of Tidemark's processor time during the flood is written to it.
+func processes(ctx context.Context, alertmanager, profile string) ([]result, error) {
 	dir, err := os.MkdirTemp("", "storms-processes")
 	if err != nil {
 		return nil, err
@@ -41,7 +43,7 @@ func processes(ctx context.Context, alertmanager string) ([]result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("alertmanager: %w", err)
 	}
-	tide, err := floodTidemark(ctx, dir, g, alerts)
+	tide, err := floodTidemark(ctx, dir, g, alerts, profile)
 	if err != nil {
 		return nil, fmt.Errorf("tidemark: %w", err)
 	}
@@ -137,6 +139,20 @@ func (s *server) peak() (float64, error) {
 	return 0, errors.New("no VmHWM in /proc")
 }
 
+// profile writes a profile of the processor time of the flood and of what follows it.
+func (s *server) profile(path string) error {
+	resp, err := http.Get(s.url + "/debug/pprof/profile?seconds=65")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
+}
+
 // took is the processor time of doing something and of the settling after it, less that of as long an idle time before.
 func (s *server) took(do func() error, settle time.Duration) (time.Duration, error) {
 	const idle = 10 * time.Second
@@ -216,7 +232,7 @@ type tideFlood struct {
 	rss        float64
 }
 
-func floodTidemark(ctx context.Context, dir string, g *topology.Graph, alerts []*model.Alert) (out tideFlood, err error) {
+func floodTidemark(ctx context.Context, dir string, g *topology.Graph, alerts []*model.Alert, profile string) (out tideFlood, err error) {
 	binary := filepath.Join(dir, "tidemark")
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/tidemark")
 	build.Stderr = os.Stderr
@@ -238,8 +254,14 @@ func floodTidemark(ctx context.Context, dir string, g *topology.Graph, alerts []
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
 	begin := time.Time{}
+	profiled := make(chan error, 1)
 	out.cpu, err = s.took(func() error {
 		begin = time.Now()
+		if profile != "" {
+			go func() { profiled <- s.profile(profile) }()
+		} else {
+			profiled <- nil
+		}
 		return flood(alerts, s.url+"/api/v1/alerts/webhook", func(as []*model.Alert) any {
 			list := make([]map[string]any, len(as))
 			for i, a := range as {
@@ -252,6 +274,9 @@ func floodTidemark(ctx context.Context, dir string, g *topology.Graph, alerts []
 		})
 	}, 10*time.Second)
 	if err != nil {
+		return out, err
+	}
+	if err := <-profiled; err != nil {
 		return out, err
 	}
 	if first := around.first(); !first.IsZero() {
