@@ -6,6 +6,7 @@
 package correlate
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
 	"sync"
@@ -149,7 +150,7 @@ func (e *Engine) Anomaly(now time.Time, a Anomaly) {
 			end = now
 		}
 	}
-	alert := &model.Alert{Labels: ls, Annotations: model.LabelSet{"summary": model.LabelValue(a.Text)}, StartsAt: a.Since, EndsAt: end}
+	alert := &model.Alert{Labels: ls, Annotations: model.LabelSet{"summary": model.LabelValue(cmp.Or(a.Brief, a.Text))}, StartsAt: a.Since, EndsAt: end}
 	e.Alerts(now, []*model.Alert{alert})
 	e.mu.Lock()
 	defer e.mu.Unlock()

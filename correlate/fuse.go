@@ -150,6 +150,23 @@ func fuse(causes []Cause, r cause.Ranking) {
 		causes[i].Confidence /= sum
 	}
 	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	for i := range causes {
+		causes[i].leadWithResource()
+	}
+}
+
+// leadWithResource puts what shows the resource first: who is told of a disk wants to see the disk.
+func (c *Cause) leadWithResource() {
+	if c.Resource == "" || strings.HasPrefix(c.Resource, networkTo) {
+		return
+	}
+	rank := func(e cause.Evidence) int {
+		if e.Kind == "resource" && e.For {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(c.Evidence, func(a, b cause.Evidence) int { return cmp.Compare(rank(a), rank(b)) })
 }
 
 // parted splits evidence into what decided a ranking, which is read first, and the rest.
@@ -285,7 +302,7 @@ func (v *view) evidence(c ranked, own []*item) []cause.Evidence {
 		}
 		if a := it.rec.Anomaly; a != nil {
 			ev.Kind, ev.Query, ev.Value, ev.Time = "anomaly", a.Query, a.Value, sampleTime(a)
-			ev.Text = cmp.Or(a.Text, ev.Text)
+			ev.Text = cmp.Or(a.Brief, a.Text, ev.Text)
 			ev.Expected, ev.Lower, ev.Upper = &a.Expected, &a.Lower, &a.Upper
 		}
 		out = append(out, ev)

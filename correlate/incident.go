@@ -127,7 +127,11 @@ type Anomaly struct {
 	At     time.Time      `json:"at,omitzero"` // of the sample that Value is
 	Active bool           `json:"active"`
 	Text   string         `json:"text,omitempty"`
-	Query  string         `json:"query,omitempty"`
+	// Brief says in a line what is abnormal, for those who read it in a hurry; Text says why it is held to be.
+	Brief string `json:"brief,omitempty"`
+	Query string `json:"query,omitempty"`
+	// Unit of Value, Expected, Lower and Upper, where the names of the metrics tell it: s, B, ratio, …
+	Unit string `json:"unit,omitempty"`
 
 	Value    float64 `json:"value"`
 	Expected float64 `json:"expected"`

@@ -418,7 +418,7 @@ func (v *view) timeline(i *Incident) []Entry {
 		out = append(out, Entry{c.Time, "change", c.Text})
 	}
 	for _, a := range i.Anomalies {
-		out = append(out, Entry{a.Since, "anomaly", cmp.Or(a.Text, a.Watch)})
+		out = append(out, Entry{a.Since, "anomaly", cmp.Or(a.Brief, a.Text, a.Watch)})
 	}
 	if len(i.Causes) > 0 {
 		out = append(out, Entry{i.Causes[0].Start, "cause", "supposed start: " + i.Causes[0].Entity.Name})

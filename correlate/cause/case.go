@@ -85,6 +85,8 @@ type Series struct {
 	Kind Kind
 	// Query reads the series again: PromQL, or the name of a recorded case's column.
 	Query string
+	// Say writes a value as people read it, with its unit; nil: as a plain number.
+	Say func(v float64) string `json:"-"`
 	// T (milliseconds, increasing) and V are the samples up to the time of ranking, the rows
 	// before the fault included. NaN is no sample.
 	T []int64

@@ -62,7 +62,7 @@ func edgeGap(v *view) finding {
 			Kind: f.kind, For: true, Entity: v.names[e], Peer: peer, Time: v.timeOf(g.client), Weight: f.score[e],
 			From: msTime(g.from), To: msTime(g.to), Step: stepOf(g.client.T),
 			Query: g.client.Query + " - " + g.server.Query, Value: g.now, Expected: ptr(g.normal),
-			Text: fmt.Sprintf("Calls from %s to %s take %s longer for the caller than for the callee, normally %s: the time is spent between them.", from, to, number(g.now), number(g.normal)),
+			Text: fmt.Sprintf("Calls from %s to %s take %s longer for the caller than for the callee, normally %s: the time is spent between them.", from, to, g.client.say(g.now), g.client.say(g.normal)),
 		}}
 	}
 	best, first, second := v.topTwo(f.score)

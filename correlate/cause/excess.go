@@ -56,10 +56,10 @@ func excess(v *view) finding {
 		share := p.own / p.total
 		if share < .5 {
 			ev.For = false
-			ev.Text = fmt.Sprintf("%s of %s moved from %s to %s, but its callees account for %s of it.", p.level.called(), v.names[e], number(p.level.median), number(p.level.mean), percent(1-share))
+			ev.Text = fmt.Sprintf("%s of %s moved from %s to %s, but its callees account for %s of it.", p.level.called(), v.names[e], p.level.say(p.level.median), p.level.say(p.level.mean), percent(1-share))
 			return []Evidence{ev}
 		}
-		ev.Text = fmt.Sprintf("%s of %s moved from %s to %s, and its callees account for only %s of it.", p.level.called(), v.names[e], number(p.level.median), number(p.level.mean), percent(1-share))
+		ev.Text = fmt.Sprintf("%s of %s moved from %s to %s, and its callees account for only %s of it.", p.level.called(), v.names[e], p.level.say(p.level.median), p.level.say(p.level.mean), percent(1-share))
 		return []Evidence{ev}
 	}
 	best, first, second := v.topTwo(f.score)

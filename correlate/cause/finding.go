@@ -73,8 +73,8 @@ func (v *view) evidenceOf(kind string, s *sample, weight float64) Evidence {
 	if s.down > s.up {
 		direction = "below"
 	}
-	e.Text = fmt.Sprintf("%s of %s is %s, %s spreads %s its normal %s.", s.called(), v.names[s.ent],
-		number(value), number(max(s.up, s.down)), direction, number(s.median))
+	e.Text = fmt.Sprintf("%s of %s is %s, normally %s: %s times its usual spread %s that.", s.called(), v.names[s.ent],
+		s.say(value), s.say(s.median), number(max(s.up, s.down)), direction)
 	return e
 }
 
@@ -97,6 +97,14 @@ func stepOf(t []int64) time.Duration {
 }
 
 func ptr(x float64) *float64 { return &x }
+
+// say writes a value of the series.
+func (s *Series) say(x float64) string {
+	if s.Say != nil {
+		return s.Say(x)
+	}
+	return number(x)
+}
 
 // number prints three digits, without an exponent where people would not write one.
 func number(x float64) string {

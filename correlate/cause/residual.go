@@ -57,7 +57,7 @@ func residual(v *view) finding {
 		}
 		ev := v.evidenceOf(f.kind, s, f.score[e])
 		if len(v.callees[e]) > 0 {
-			ev.Text = fmt.Sprintf("%s of %s is %s (normally %s), and its callees do not explain it.", s.called(), v.names[e], number(s.mean), number(s.median))
+			ev.Text = fmt.Sprintf("%s of %s is %s (normally %s), and its callees do not explain it.", s.called(), v.names[e], s.say(s.mean), s.say(s.median))
 		}
 		return []Evidence{ev}
 	}

@@ -57,6 +57,6 @@ func (v *view) membersEvidence(kind string, e int, top []*sample) []Evidence {
 	}
 	ev := v.evidenceOf(kind, best, strength(best.up))
 	ev.Entity = v.names[e]
-	ev.Text = fmt.Sprintf("%d of %d entities of %s use far more than normal, as %s of %s: %s, normally %s.", n, len(group), v.names[e], best.called(), v.names[best.ent], number(best.mean), number(best.median))
+	ev.Text = fmt.Sprintf("%d of %d entities of %s use far more than normal, as %s of %s: %s, normally %s.", n, len(group), v.names[e], best.called(), v.names[best.ent], best.say(best.mean), best.say(best.median))
 	return []Evidence{ev}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/export"
 	"github.com/tidemark/tidemark/internal/web"
+	"github.com/tidemark/tidemark/rules"
 )
 
 // entry is one watched series. There may be a million: what few of them have is behind a pointer.
@@ -99,7 +100,10 @@ func labelSetOf(ls labels.Labels) model.LabelSet {
 
 // title names the series in a sentence: the watch and what it is about.
 func (e *entry) title() string {
-	var about []string
+	about := make([]string, 0, 2)
+	if client, server := e.series.Labels().Get("client"), e.series.Labels().Get("server"); client != "" && server != "" {
+		return e.watch.Name + " of " + client + " → " + server
+	}
 	for _, name := range telling {
 		if v := e.series.Labels().Get(name); v != "" && !slices.Contains(about, v) {
 			about = append(about, v)
@@ -112,6 +116,29 @@ func (e *entry) title() string {
 		return e.watch.Name
 	}
 	return e.watch.Name + " of " + strings.Join(about, " ")
+}
+
+// say writes a value of the series, with its unit.
+func (e *entry) say(v float64) string { return rules.Quantity(v, e.watch.unit) }
+
+// brief says in one line what a sample has that is abnormal; why are the words that say how it is held to be, the
+// first of which serve where the sample itself is inside the usual range.
+func (e *entry) brief(sc baseline.Score, why string) string {
+	below, above := sc.Value < sc.Lower, sc.Value > sc.Upper
+	if !below && !above {
+		head, _, _ := strings.Cut(why, "; ")
+		return head
+	}
+	usual := rules.Range(sc.Lower, sc.Upper, e.watch.unit)
+	switch {
+	case sc.Lower == sc.Upper:
+		usual = e.say(sc.Upper)
+	case math.IsInf(sc.Upper, 1):
+		usual = "at least " + e.say(sc.Lower)
+	case math.IsInf(sc.Lower, -1):
+		usual = "at most " + e.say(sc.Upper)
+	}
+	return e.title() + " is " + e.say(sc.Value) + ", usually " + usual
 }
 
 // labelSet are the series' own labels, without the metric's name.

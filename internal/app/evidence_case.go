@@ -97,7 +97,7 @@ func entityOf(get func(string) string, view *topology.View, cfg *correlate.Confi
 
 // asSeries is the entry as a ranking of a moment reads it; fresh is what was read ahead of scoring.
 func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, firstAlert, look time.Time, fresh []web.Point) (cause.Series, bool) {
-	s := cause.Series{Metric: e.watch.metric, Name: e.watch.Name, Query: e.query()}
+	s := cause.Series{Metric: e.watch.metric, Name: e.watch.Name, Query: e.query(), Say: e.say}
 	if client, server := e.series.Labels().Get("client"), e.series.Labels().Get("server"); client != "" && server != "" {
 		s.Entity, s.Peer = client, server
 		s.Query = "sum(" + s.Query + ")" // So that the two sides of a call can be subtracted, whatever their labels.

@@ -21,6 +21,7 @@ import (
 type watch struct {
 	rules.Watch
 	metric   string // What it measures, in words, for the ranking of causes.
+	unit     string // Of its values, see rules.Unit.
 	interval time.Duration
 	next     time.Time // The first step not scored yet.
 	learned  bool
@@ -90,7 +91,7 @@ func (s *scorer) update(ctx context.Context) error {
 		key := s.cursorKey(fw)
 		w, known := old[key]
 		if !known {
-			w = &watch{metric: metricOf(fw.Name, fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], tap: s.live.tap(fw)}
+			w = &watch{metric: metricOf(fw.Name, fw.Expr), unit: rules.Unit(fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], tap: s.live.tap(fw)}
 		}
 		w.Watch = fw
 		s.watches = append(s.watches, w)
