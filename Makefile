@@ -155,8 +155,9 @@ bench-prometheus: build tools ## Processor time beside a real Prometheus: learni
 .PHONY: vendor-web
 vendor-web: ## Copy the browser libraries that the pages embed, with their licences, from npm.
 	cd tools/web && npm ci --ignore-scripts --no-audit --no-fund
-	cp tools/web/node_modules/htmx.org/dist/htmx.min.js tools/web/node_modules/uplot/dist/uPlot.iife.min.js tools/web/node_modules/uplot/dist/uPlot.min.css internal/web/static/
+	cp tools/web/node_modules/htmx.org/dist/htmx.min.js tools/web/node_modules/idiomorph/dist/idiomorph-ext.min.js tools/web/node_modules/uplot/dist/uPlot.iife.min.js tools/web/node_modules/uplot/dist/uPlot.min.css internal/web/static/
 	cp tools/web/node_modules/htmx.org/LICENSE internal/web/static/LICENSE.htmx
+	cp tools/web/node_modules/idiomorph/LICENSE internal/web/static/LICENSE.idiomorph
 	cp tools/web/node_modules/uplot/LICENSE internal/web/static/LICENSE.uplot
 
 .PHONY: clean

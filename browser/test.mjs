@@ -194,6 +194,77 @@ await check("a wrong token is refused on a page with a way back", async () => {
   await page.context().close();
 });
 
+await check("the page of an open incident refreshes itself, keeps what its reader does, and ends with the incident", async () => {
+  const page = await open();
+  await page.clock.install();
+  const asked = [];
+  const answered = [];
+  page.on("request", (r) => r.url().endsWith(made.incidents.open) && asked.push(r.url()));
+  for (const end of ["requestfinished", "requestfailed"]) page.on(end, (r) => r.url().endsWith(made.incidents.open) && answered.push(r.url()));
+  await page.goto(`${made.url}/incidents/${made.incidents.open}`);
+  await page.getByText("As a list").click();
+  await page.getByText("HighErrorRate (10").click();
+  const token = page.locator(".do input[name=token]").first();
+  await token.fill("typed-so-far");
+  await page.locator("#fb-cause").fill("a cause");
+  await page.evaluate(() => window.scrollTo(0, 700));
+  await page.locator("#fb-cause").focus({ preventScroll: true });
+  await page.evaluate(() => window.scrollTo(0, 700));
+  const told = page.locator("#told");
+  const pass = async (ms) => { await page.clock.runFor(ms); };
+  // The clock stands still but for what passes here; an answer comes in real time, and is settled a moment after it.
+  const refreshed = async () => {
+    const n = asked.length + 1;
+    for (let i = 0; i < 100 && asked.length < n; i++) await pass(500);
+    for (let i = 0; i < 200 && answered.length < n; i++) await new Promise((done) => { setTimeout(done, 20); });
+    expect(answered.length >= n, "the page is not refreshed");
+    await pass(100);
+  };
+  const kept = async () => page.evaluate(() => ({
+    folds: [...document.querySelectorAll("details[open] > summary")].map((s) => s.textContent.trim().split(" (")[0]),
+    focus: document.activeElement.id, scroll: Math.round(window.scrollY),
+    typed: [document.querySelector(".do input[name=token]").value, document.getElementById("fb-cause").value],
+  }));
+  const before = await kept();
+  expect(before.folds.includes("As a list") && before.focus === "fb-cause" && before.scroll > 600, `not set up: ${JSON.stringify(before)}`);
+
+  await refreshed();
+  expect(await told.textContent() === "", "nothing is announced when nothing is new");
+  await page.request.post(`${made.url}/made-up/alert`);
+  await refreshed();
+  await page.getByText("25 alerts → 1 incident").waitFor({ timeout: 5000, state: "attached" });
+  expect(/Changed: firing, 25 alerts/.test(await told.textContent()), `announced: ${await told.textContent()}`);
+  expect(JSON.stringify(await kept()) === JSON.stringify(before), `the reader's ${JSON.stringify(before)} became ${JSON.stringify(await kept())}`);
+
+  await page.evaluate(() => Object.defineProperty(document, "hidden", { configurable: true, get: () => window.away }));
+  await page.evaluate(() => { window.away = true; });
+  const quiet = asked.length;
+  await pass(60_000);
+  expect(asked.length === quiet, "a hidden page is refreshed");
+  await page.evaluate(() => { window.away = false; document.dispatchEvent(new Event("visibilitychange")); });
+  await pass(100);
+  expect(asked.length > quiet, "a page that is seen again is not refreshed at once");
+
+  await page.route("**/incidents/open-1", (r) => r.abort());
+  page.problems.length = 0;
+  await refreshed();
+  await page.locator("#stale").waitFor({ timeout: 5000 });
+  page.problems.length = 0; // The request that failed is meant to.
+  await page.unroute("**/incidents/open-1");
+  await refreshed();
+  await page.locator("#stale").waitFor({ timeout: 5000, state: "hidden" });
+
+  await page.request.post(`${made.url}/made-up/end`);
+  await refreshed();
+  expect(/Changed: resolved/.test(await told.textContent()), `announced: ${await told.textContent()}`);
+  const ended = asked.length;
+  await pass(60_000);
+  expect(asked.length === ended, "the page of an incident that has ended is refreshed");
+  expect(JSON.stringify((await kept()).folds) === JSON.stringify(before.folds), "the folds closed at the end");
+  await harmless(page);
+  await page.context().close();
+});
+
 await check("pages say the same with JavaScript off", async () => {
   const page = await open({ javaScriptEnabled: false });
   await page.goto(made.url + pages.incident);
@@ -201,6 +272,7 @@ await check("pages say the same with JavaScript off", async () => {
     await page.getByText(text).first().waitFor({ timeout: 5000 });
   }
   expect(await page.locator("svg").count() >= 3, "charts, map and timeline are not drawn");
+  await Promise.all([page.waitForNavigation(), page.getByRole("link", { name: "load again" }).first().click()]);
   await page.goto(made.url + pages["series-one"]);
   expect(await page.locator("svg").count() >= 2, "band and season are not drawn");
   await page.goto(`${made.url}/`);
@@ -228,7 +300,7 @@ await check("deep links and every link of a page work behind a route prefix", as
   }
   await page.goto(made.url + made.prefix + pages["incidents-search"]);
   expect(await page.inputValue("#q") === "checkout" && await page.inputValue("#state") === "firing", "the link's search is not in the form");
-  await page.getByRole("link", { name: /payments-db disk degradation/ }).click();
+  await page.getByRole("link", { name: /payments-db disk degradation affecting/ }).click();
   await page.getByText("82 %").first().waitFor({ timeout: 5000 });
   await page.context().close();
 });

@@ -60,12 +60,18 @@ func run(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	mux := http.NewServeMux()
+	mux.Handle("/", handler)
+	mux.HandleFunc("POST /made-up/{what}", func(w http.ResponseWriter, r *http.Request) {
+		full.goOn(r.PathValue("what") == "end")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	if err := json.NewEncoder(out).Encode(map[string]any{
 		"url": base, "prefix": prefix, "fresh": fresh, "calm": calm, "token": token,
-		"incidents": map[string]string{"usual": usualID, "hostile": hostileID, "storm": stormID, "vague": vagueID, "resolved": resolvedID},
+		"incidents": map[string]string{"usual": usualID, "hostile": hostileID, "storm": stormID, "vague": vagueID, "resolved": resolvedID, "open": openID},
 	}); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ const (
 	hostileID  = "hostile-1"
 	vagueID    = "vague-1"
 	resolvedID = "9be2d1704c55"
+	openID     = "open-1"
 )
 
 // hostile is what the author of a label, an annotation or a log line could write to harm a reader:
@@ -142,6 +143,13 @@ func hostileIncident(now time.Time) correlate.Incident {
 	inc.Anomalies = []correlate.Anomaly{{Watch: "hostile", Labels: model.LabelSet{"path": model.LabelValue(hostile)}, Since: now.Add(-20 * time.Minute), Text: hostile, Score: 3}}
 	inc.Alerts = []correlate.Member{alert(hostile, hostile, now.Add(-10*time.Minute), model.LabelSet{"path": model.LabelValue(hostile)})}
 	inc.Timeline = []correlate.Entry{{Time: now, Kind: "alert", Text: hostile}}
+	return inc
+}
+
+// open is an incident that a test lets go on and end.
+func open(now time.Time) correlate.Incident {
+	inc := usual(now)
+	inc.ID, inc.Title = openID, "payments-db disk degradation that goes on"
 	return inc
 }
 

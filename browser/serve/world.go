@@ -30,7 +30,7 @@ const manyIncidents = 1000
 
 func newWorld(now time.Time) *world {
 	w := &world{now: now, edges: shop(now), proposals: map[string][]web.Proposal{}}
-	w.incidents = []correlate.Incident{usual(now), storm(now), hostileIncident(now), vague(now), resolved(now)}
+	w.incidents = []correlate.Incident{usual(now), storm(now), hostileIncident(now), vague(now), resolved(now), open(now)}
 	for i := len(w.incidents); i < manyIncidents; i++ {
 		w.incidents = append(w.incidents, past(now, i))
 	}
@@ -39,6 +39,7 @@ func newWorld(now time.Time) *world {
 		w.proposals[w.incidents[i].ID] = proposals(&w.incidents[i])
 	}
 	w.proposals[resolvedID] = carriedOut(&w.incidents[4])
+	w.proposals[openID] = proposals(&w.incidents[5])
 	w.status = ill(now)
 	return w
 }
@@ -66,11 +67,32 @@ func freshWorld(now time.Time) *world {
 	return &world{now: now, proposals: map[string][]web.Proposal{}, status: st}
 }
 
+// goOn lets the open incident have one more alert, or end.
+func (w *world) goOn(end bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.incidents {
+		inc := &w.incidents[i]
+		switch {
+		case inc.ID != openID:
+		case end:
+			inc.State, inc.End = correlate.StateResolved, w.now
+		default:
+			more := alert("QueueGrowing", "payments", w.now, nil)
+			inc.Alerts = append(slices.Clone(inc.Alerts), more)
+		}
+	}
+}
+
 func (w *world) Incidents() []correlate.Incident {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return append([]correlate.Incident{}, w.incidents...)
 }
 
 func (w *world) Incident(id string) (correlate.Incident, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, inc := range w.incidents {
 		if inc.ID == id {
 			return inc, true

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"fmt"
 	"html/template"
 	"math"
 	"slices"
@@ -15,13 +16,14 @@ import (
 )
 
 type evidenceView struct {
-	For, HasValue bool
-	Text, Query   string
-	Value         float64
+	For, HasValue     bool
+	Text, Rest, Query string // What is read at once, what is folded away.
+	Value             float64
 }
 
 type causeView struct {
 	Name, Text     string
+	Why            string // The observation that speaks most for it.
 	Confidence     float64
 	Evidence, More []evidenceView // What is read at once, and the rest.
 }
@@ -29,8 +31,8 @@ type causeView struct {
 type hopView struct{ Name, Note string }
 
 type chartView struct {
-	Title, Text, Link string
-	Chart             template.HTML
+	Title, Text, Rest, Link string
+	Chart                   template.HTML
 }
 
 type eventView struct {
@@ -57,6 +59,23 @@ type incidentView struct {
 	Groups                        []groupView
 	Similar                       []Similar
 	Link                          string
+	Told                          time.Time // When people were first told.
+}
+
+// Live says that the page may still change.
+func (v incidentView) Live() bool { return v.State != correlate.StateResolved }
+
+// Says is what a screen reader is told when it changes.
+func (v incidentView) Says() string {
+	cause := "no clear cause"
+	if v.HasCause {
+		cause = fmt.Sprintf("%s is the cause at %.0f %%", clip(v.incidentRow.Cause, 120), 100*v.Confidence)
+	}
+	out := v.State + ", " + plural(v.AlertCount, "alert", "alerts") + ", " + cause
+	for _, p := range v.Proposals {
+		out += ", runbook " + clip(p.Runbook, 60) + " " + p.State
+	}
+	return out
 }
 
 // view gathers all that the incident's page shows.
@@ -71,8 +90,11 @@ func (u *UI) view(inc *correlate.Incident) incidentView {
 	if inc.Revision > 1 {
 		v.Revision = inc.Revision
 	}
+	if len(inc.Posts) > 0 {
+		v.Told = inc.Posts[0].Time
+	}
 	for i, c := range inc.Causes {
-		view := causeView{Name: causeName(c), Text: c.Text, Confidence: c.Confidence}
+		view := causeView{Name: causeName(c), Text: strings.TrimSuffix(c.Text, "."), Why: why(c.Evidence), Confidence: c.Confidence}
 		if !strings.HasPrefix(c.Text, c.Entity.Name) {
 			view.Text = capital(c.Text) // A name keeps its letters.
 		}
@@ -97,6 +119,40 @@ func (u *UI) view(inc *correlate.Incident) incidentView {
 	v.Map, v.Reach = u.incidentMap(inc)
 	v.Charts = u.charts(inc)
 	return v
+}
+
+// why is the first observation for a cause: the one that decided, or that weighs most.
+func why(all []cause.Evidence) string {
+	for _, e := range all {
+		if e.For && e.Text != "" && e.Kind != "coverage" {
+			text, _ := brief(e.Text)
+			return text
+		}
+	}
+	return ""
+}
+
+// briefLength is about two lines of a phone.
+const briefLength = 110
+
+// brief parts a long text into what is read at once and the whole of it, which is empty when nothing was cut: at the end
+// of a clause, else at a word.
+func brief(text string) (head, whole string) {
+	text = clip(text, 2000)
+	runes := []rune(text)
+	if len(runes) <= briefLength {
+		return text, ""
+	}
+	short := string(runes[:briefLength])
+	for _, end := range []string{"; ", ". ", ", "} {
+		if i := strings.LastIndex(short, end); i > len(short)/3 {
+			return short[:i] + " …", text
+		}
+	}
+	if i := strings.LastIndexByte(short, ' '); i > 0 {
+		short = short[:i]
+	}
+	return short + " …", text
 }
 
 // evidenceShown is how many observations are read at once: what speaks against a cause is always among them.
@@ -156,8 +212,12 @@ func (u *UI) charts(inc *correlate.Incident) []chartView {
 		if len(points) == 0 {
 			continue // An incident of long ago: its samples are in Prometheus, no more in memory.
 		}
+		text, rest := a.Brief, a.Text
+		if text == "" {
+			text, rest = brief(a.Text)
+		}
 		out = append(out, chartView{
-			Title: a.Watch + " " + d.Labels, Text: a.Text, Link: seriesLink(a.Watch, block),
+			Title: a.Watch + " " + d.Labels, Text: clip(text, 200), Rest: rest, Link: seriesLink(a.Watch, block),
 			Chart: BandChart(a.Watch+" with its learned band; the incident is shaded", points, Span{inc.Start.UnixMilli(), end.UnixMilli()}),
 		})
 	}
@@ -167,7 +227,8 @@ func (u *UI) charts(inc *correlate.Incident) []chartView {
 func evidence(in []cause.Evidence) []evidenceView {
 	out := make([]evidenceView, 0, len(in))
 	for _, e := range in {
-		out = append(out, evidenceView{For: e.For, Text: e.Text, Query: e.Query, Value: e.Value, HasValue: e.Query != "" && !math.IsNaN(e.Value)})
+		text, rest := brief(e.Text)
+		out = append(out, evidenceView{For: e.For, Text: text, Rest: rest, Query: e.Query, Value: e.Value, HasValue: e.Query != "" && !math.IsNaN(e.Value)})
 	}
 	return out
 }

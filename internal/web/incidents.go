@@ -35,6 +35,11 @@ type incidentList struct {
 	Rows                                  []incidentRow
 }
 
+// Says is what a screen reader is told when it changes.
+func (l incidentList) Says() string {
+	return count(l.Firing) + " firing, " + count(l.Resolved) + " ended"
+}
+
 func (u *UI) incidents(w http.ResponseWriter, r *http.Request) {
 	list := incidentList{
 		Query: r.FormValue("q"), State: cmp.Or(r.FormValue("state"), "all"),

@@ -28,8 +28,16 @@ func Markdown(inc *correlate.Incident, link string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n", plainText.Replace(inc.Title))
 	fmt.Fprintf(&b, "%s, %s, started %s, %d alerts → 1 incident, `%s`\n\n", inc.Severity, inc.State, inc.Start.UTC().Format("2006-01-02 15:04:05 UTC"), len(inc.Alerts), inc.ID)
-	if c, ok := named(inc); ok {
+	c, ok := named(inc)
+	if ok {
 		fmt.Fprintf(&b, "**Probable cause: %s**, confidence %.0f %%\n\n", plainText.Replace(causeName(c)), 100*c.Confidence)
+	} else {
+		b.WriteString("**No clear cause.**\n\n")
+	}
+	if inc.Action != "" {
+		fmt.Fprintf(&b, "Action: %s\n\n", plainText.Replace(inc.Action))
+	}
+	if ok {
 		for _, e := range c.Evidence {
 			sign := "+"
 			if !e.For {
@@ -42,8 +50,6 @@ func Markdown(inc *correlate.Incident, link string) string {
 			b.WriteByte('\n')
 		}
 		b.WriteByte('\n')
-	} else {
-		b.WriteString("**No clear cause.**\n\n")
 	}
 	for _, r := range inc.RuledOut {
 		fmt.Fprintf(&b, "- not %s: %s\n", plainText.Replace(r.Entity), plainText.Replace(r.Text))
@@ -53,9 +59,6 @@ func Markdown(inc *correlate.Incident, link string) string {
 	}
 	for _, g := range groups(inc) {
 		fmt.Fprintf(&b, "- alert %s: %d\n", plainText.Replace(g.Name), len(g.Alerts)+g.Hidden)
-	}
-	if inc.Action != "" {
-		fmt.Fprintf(&b, "\nAction: %s\n", plainText.Replace(inc.Action))
 	}
 	fmt.Fprintf(&b, "\n%s\n", link)
 	return b.String()

@@ -137,6 +137,7 @@ type page struct {
 	// Charts says that the page has charts that can be zoomed, Live that it refreshes itself: each
 	// loads a script of its own, and the other pages none.
 	Charts, Live bool
+	Now          time.Time
 	Data         any
 }
 
@@ -148,7 +149,14 @@ var nav = []navItem{{"Incidents", "/"}, {"Series", "/series"}, {"Topology", "/to
 // clean 500.
 func (u *UI) render(w http.ResponseWriter, r *http.Request, code int, name, path, title string, data any) {
 	var buf bytes.Buffer
-	err := u.pages[name].ExecuteTemplate(&buf, "layout", page{Title: title, Page: path, Prefix: u.Prefix, Version: version.Version, Nav: nav, Charts: name == "series", Live: name == "incidents" || name == "status", Data: data})
+	p := page{
+		Title: title, Page: path, Prefix: u.Prefix, Version: version.Version, Nav: nav, Now: u.Now(), Data: data,
+		Charts: name == "series", Live: name == "incidents" || name == "status",
+	}
+	if d, ok := data.(interface{ Live() bool }); ok {
+		p.Live = d.Live()
+	}
+	err := u.pages[name].ExecuteTemplate(&buf, "layout", p)
 	if err != nil {
 		u.Logger.Error("Rendering a page failed", "page", name, "err", err)
 		http.Error(w, "rendering the page failed; the log says why", http.StatusInternalServerError)
@@ -197,9 +205,10 @@ func (u *UI) funcs() template.FuncMap {
 			if t.IsZero() {
 				return "–"
 			}
-			return t.UTC().Format("2006-01-02 15:04:05")
+			return t.UTC().Format("2006-01-02 15:04:05 UTC")
 		},
-		"minute": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
+		"moment": u.moment,
+		"ago":    u.ago,
 		"span":   u.lasted,
 		"lasted": func(start, end time.Time) string {
 			if end.IsZero() {
@@ -214,6 +223,42 @@ func (u *UI) funcs() template.FuncMap {
 		"one":   plural,
 		"join":  func(names []string) string { return strings.Join(names, ", ") },
 	}
+}
+
+// ago is how long ago something was, in one unit: it is read in a hurry.
+func (u *UI) ago(t time.Time) string {
+	switch d := u.Now().Sub(t).Round(time.Second); {
+	case t.IsZero():
+		return "–"
+	case d < 0:
+		return "in " + oneUnit(-d)
+	default:
+		return oneUnit(d) + " ago"
+	}
+}
+
+func oneUnit(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d", int(d.Hours())/24)
+}
+
+// moment is a time with its zone, and how long ago that was; the day only where it is another.
+func (u *UI) moment(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	layout, now := "2006-01-02 15:04:05 UTC", u.Now().UTC()
+	if t = t.UTC(); t.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		layout = "15:04:05 UTC"
+	}
+	return t.Format(layout) + ", " + u.ago(t)
 }
 
 // lasted is how long something went on; without an end, how long until now.

@@ -188,7 +188,7 @@ func TestEveryPageRendersAndHostileTextStaysText(t *testing.T) {
 func TestIncidentPageShowsWhatTheNightShiftNeeds(t *testing.T) {
 	body := get(t, serve(t, &fake{incidents: []correlate.Incident{incident("")}}), "/incidents/abc123").Body.String()
 	for _, want := range []string{
-		"database degradation", "db-primary disk", "82 %", "next: web at 10 %", "12 web servers", "failover",
+		"database degradation", "db-primary disk", "82 %", "Next: web at 10 %", "12 web servers", "failover",
 		`action="/tm/incidents/abc123/proposals/p1"`, "Approve", "1 alert → 1 incident", "/incidents/abc123.md",
 		"ended by: failover", "db-primary disk, said people",
 	} {
