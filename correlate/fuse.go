@@ -291,9 +291,17 @@ func (v *view) evidence(c ranked, own []*item) []cause.Evidence {
 	var out []cause.Evidence
 	slices.SortFunc(own, compareItems)
 	first := v.firstAlert().onset
-	for n, it := range own {
-		if n == maxOwnEvidence {
+	told := map[[2]float64]bool{}
+	for _, it := range own {
+		if len(out) == maxOwnEvidence {
 			break
+		}
+		if a := it.rec.Anomaly; a != nil { // Two watches of one expression say the same.
+			key := [2]float64{a.Value, a.Expected}
+			if told[key] {
+				continue
+			}
+			told[key] = true
 		}
 		text := fmt.Sprintf("%s at %s began %s", it.rec.place.name, v.s.world.v[it.vertex].ent.Name, after(it.onset-first))
 		ev := cause.Evidence{
