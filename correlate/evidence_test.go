@@ -1,6 +1,7 @@
 package correlate_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -130,6 +131,48 @@ func TestANodeThatOnlyTheMetricsSeeIsACause(t *testing.T) {
 
 	guess := first(cause.Ranking{DecidedBy: "excess", End: t0, Candidates: []cause.Candidate{{Entity: "node-3", Confidence: 0.8, Evidence: []cause.Evidence{{Kind: "excess", For: true, Entity: "node-3"}}}, {Entity: "cart", Confidence: 0.1}}})
 	require.Less(t, guess.Causes[0].Confidence, 0.7, "without its resource a node that is silent stays a guess")
+}
+
+func TestTheMetricsAreAskedOfASilentNodeThoughManyServicesArePossible(t *testing.T) {
+	entity := func(k topology.Kind, name string) topology.Entity { return topology.Entity{Kind: k, Name: name} }
+	g := chain("web", "cart")
+	add := func(from, to topology.Entity, k topology.EdgeKind) {
+		g.Add(t0, topology.Edge{From: from, To: to, Kind: k, Source: "test"})
+	}
+	for i := range 14 {
+		add(entity(topology.KindService, "cart"), entity(topology.KindService, fmt.Sprintf("backend-%02d", i)), topology.Call)
+	}
+	for _, s := range []string{"cart", "catalog"} {
+		add(entity(topology.KindService, s), entity(topology.KindInstance, s+"-1"), topology.Owns)
+		add(entity(topology.KindInstance, s+"-1"), entity(topology.KindNode, "node-3"), topology.Host)
+	}
+	o := &opinions{}
+	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: g, Rules: noHold, Evidence: o})
+	e.Alerts(t0, []*model.Alert{alert("HighLatencyP95", "cart", 0), alert("HighErrorRate", "cart", 0), alert("HighLatencyP95", "web", 5*time.Second)})
+	e.Step(t0)
+	require.Len(t, live(e), 1)
+	require.LessOrEqual(t, len(live(e)[0].Causes), 10)
+	asked := o.asked[len(o.asked)-1].Entities
+	require.True(t, slices.ContainsFunc(asked, func(x correlate.Entity) bool { return x.Name == "node-3" }), "%v", asked)
+}
+
+func TestADatabaseAndItsMachineOfTheSameNameAreOneCause(t *testing.T) {
+	g := chain("web", "db")
+	instance := topology.Entity{Kind: topology.KindInstance, Name: "db"}
+	g.Add(t0, topology.Edge{From: topology.Entity{Kind: topology.KindService, Name: "db"}, To: instance, Kind: topology.Owns, Source: "test"})
+	g.Add(t0, topology.Edge{From: instance, To: topology.Entity{Kind: topology.KindNode, Name: "db"}, Kind: topology.Host, Source: "test"})
+	r := cause.Ranking{DecidedBy: "resource", End: t0, Candidates: []cause.Candidate{{Entity: "db", Confidence: 0.8, Evidence: []cause.Evidence{{Kind: "resource", For: true, Entity: "db", Text: "the disk is busy"}}}}}
+	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{Topology: g, Rules: noHold, Evidence: metrics{r}})
+	e.Alerts(t0, []*model.Alert{alert("DiskSlow", "db", 0), alert("HighErrorRate", "web", 5*time.Second)})
+	e.Step(t0)
+	named := 0
+	for _, c := range live(e)[0].Causes {
+		if c.Entity.Name == "db" {
+			named++
+			require.Greater(t, c.Confidence, 0.9)
+		}
+	}
+	require.Equal(t, 1, named)
 }
 
 func TestACallThatIsStrangeIsAboutWhoIsCalled(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/correlate/cause"
+	"github.com/tidemark/tidemark/correlate/topology"
 )
 
 const (
@@ -55,6 +56,8 @@ func (v *view) causes(i *Incident) {
 			}
 		}
 	}
+	i.Causes = oneMachine(i.Causes)
+	i.Causes = i.Causes[:min(len(i.Causes), maxCausesOut)]
 	if len(i.Causes) > 0 {
 		i.NoClearCause = i.Causes[0].Confidence < clearCause
 		for n, c := range v.g.causes {
@@ -64,6 +67,29 @@ func (v *view) causes(i *Incident) {
 			}
 		}
 	}
+}
+
+// oneMachine makes a node and the workload of the same name, as a database with a machine of its own, one cause:
+// no rivals, the likelier name with the probability of both.
+func oneMachine(in []Cause) []Cause {
+	out := in[:0]
+	for _, c := range in {
+		same := slices.IndexFunc(out, func(o Cause) bool {
+			return o.Entity.Name == c.Entity.Name && o.Entity.Cluster == c.Entity.Cluster && (o.Entity.Kind == string(topology.KindNode)) != (c.Entity.Kind == string(topology.KindNode))
+		})
+		if same < 0 {
+			out = append(out, c)
+			continue
+		}
+		o := &out[same]
+		o.Confidence = round3(o.Confidence + c.Confidence)
+		for _, e := range c.Evidence {
+			if e.For && !slices.ContainsFunc(o.Evidence, func(x cause.Evidence) bool { return x.Kind == e.Kind && (x.Text == e.Text || e.Kind == "coverage") }) {
+				o.Evidence = append(o.Evidence, e)
+			}
+		}
+	}
+	return out
 }
 
 // changesAt are the changes at the entities of a question in the time in which a change is suspect.

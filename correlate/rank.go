@@ -81,7 +81,22 @@ func (s *stretch) rank(g *group, changes []Change) {
 	})
 	out = s.distinct(out)
 	confide(out)
-	g.causes = out[:min(len(out), maxCausesOut)]
+	g.causes = withUnseen(out)
+}
+
+// withUnseen cuts a ranking at maxCausesOut, and keeps as many that would be among the first were it not held against
+// them that no alert tells of them: whether that is so is for the metrics to say, who are asked of what is kept.
+func withUnseen(in []ranked) []ranked {
+	n := min(len(in), maxCausesOut)
+	out := slices.Clone(in[:n])
+	heard := slices.Clone(in)
+	slices.SortStableFunc(heard, func(a, b ranked) int { return cmp.Compare(b.score+b.parts.unseen, a.score+a.parts.unseen) })
+	for _, r := range heard[:n] {
+		if !slices.ContainsFunc(in[:n], func(x ranked) bool { return x.root == r.root }) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // rootsNear lists the roots that have to do with any cell of the group, in order.
