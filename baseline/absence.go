@@ -23,12 +23,12 @@ func (s *Series) missing(t int64, score func(*Score, int64)) Score {
 	s.lock()
 	defer s.unlock()
 	sc := s.silent(t, math.NaN())
-	s.why = nil
+	s.calm()
 	if !s.blank() && t > s.core.Last {
 		score(&sc, t)
 		s.alarm(&sc, t) // an anomaly from before ends in its time
 	}
-	s.last = markOf(sc)
+	s.note(sc)
 	return sc
 }
 

@@ -121,7 +121,7 @@ func (s *Series) grade(sc *Score, best float64, which int) {
 		return
 	}
 	if s.rate.Start == 0 {
-		s.rate.Start, s.rate.At = sc.Time, sc.Time
+		s.rate.begin(sc.Time)
 	}
 	sc.Raw = s.pool.LogP(best, &s.rates.Params) / s.budget() / float64(s.core.Debt)
 	d := &detect.All()[which]
@@ -143,11 +143,17 @@ const breakMs = int64(10 * time.Minute / time.Millisecond)
 
 // alarm shows one alarm per episode.
 func (s *Series) alarm(sc *Score, t int64) {
-	c, r := &s.core, s.rates
-	if c.Since != 0 && t-max(c.ShownAt, c.AboveAt) > r.EpisodeMs {
-		c.Since, c.Shown, s.withheld = 0, 0, false
+	r, step := s.rates, s.core.step()
+	if e := s.episode(); e.Since != 0 && t-max(e.ShownAt, e.AboveAt) > r.EpisodeMs {
+		s.rare.episode, s.rare.withheld = episode{}, false
+		s.shed()
 	}
-	if sc.Raw > 1 && t-c.AboveAt > max(3*c.step(), breakMs) {
+	if s.rare == nil && sc.Raw <= 1 {
+		sc.Alarm, sc.Active, sc.Withheld, sc.Since = 0.9*sc.Raw, false, false, 0
+		return
+	}
+	c := s.own()
+	if sc.Raw > 1 && t-c.AboveAt > max(3*step, breakMs) {
 		c.RunAt = t
 	}
 	switch {
@@ -164,11 +170,11 @@ func (s *Series) alarm(sc *Score, t int64) {
 		sc.Alarm = 0.9 + 0.1*(1-1/sc.Raw)
 	}
 	if sc.Alarm > 1 {
-		s.withheld = false
+		c.withheld = false
 		s.rate.count(t)
 		s.reckon(t)
 	}
 	// An anomaly lasts through short breaks; the episode, within which nobody is told again, is longer.
-	lasts := c.Since != 0 && t-c.AboveAt <= max(3*c.step(), breakMs)
-	sc.Active, sc.Withheld, sc.Since = lasts && !s.withheld, s.withheld, max(c.Since, c.RunAt)
+	lasts := c.Since != 0 && t-c.AboveAt <= max(3*step, breakMs)
+	sc.Active, sc.Withheld, sc.Since = lasts && !c.withheld, c.withheld, max(c.Since, c.RunAt)
 }

@@ -39,16 +39,25 @@ func (s *Series) bound() {
 	p := &s.rates.Params
 	u := s.pool.At(s.budget(), p)
 	for i := range s.edge {
-		s.edge[i] = float32(math.Exp(min(float64(s.usual[i]), s.cells.Statistic(i, u+p.Cost[seasonRows[i].Family]))))
+		s.edge[i] = float32(math.Exp(min(s.usual[i].number(), s.cells.Statistic(i, u+p.Cost[seasonRows[i].Family]))))
 	}
 }
 
 // settle looks up what is usual anew, once a block.
 func (s *Series) settle(p *params, n *[detect.Count]detect.Counts) {
 	for i := range s.usual {
-		s.usual[i] = float32(n[i].Usual(&seasonRows[i], p))
+		s.usual[i] = statisticOf(n[i].Usual(&seasonRows[i], p))
 	}
 }
+
+// statistic is a number between -16 and 16 in steps of 1/2048: what tests measure is a logarithm.
+type statistic int16
+
+func statisticOf(x float64) statistic {
+	return statistic(math.RoundToEven(2048 * max(-15.999, min(15.999, x))))
+}
+
+func (x statistic) number() float64 { return float64(x) / 2048 }
 
 // within keeps a number on the side of zero on which all values of the series have been.
 func (s *Series) within(x float64) float64 {

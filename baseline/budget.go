@@ -13,17 +13,24 @@ const rateDays = 60
 // alarmRate counts alarms with exponential forgetting.
 type alarmRate struct {
 	Sum   float64
-	At    int64 // time Sum was true
-	Start int64 // first scored sample
+	At    uint32 // time Sum was true, in unix seconds
+	Start uint32 // first scored sample, the same; 0 none
 }
+
+func seconds(ms int64) uint32 { return uint32(min(max(ms/1000, 0), math.MaxUint32)) }
+
+func (a *alarmRate) begin(t int64) { a.Start, a.At = max(1, seconds(t)), seconds(t) }
+
+// since is the time from the first scored sample to t, in milliseconds.
+func (a *alarmRate) since(t int64) float64 { return float64(t - 1000*int64(a.Start)) }
 
 func (a *alarmRate) count(t int64) {
 	a.Sum = a.value(t) + 1
-	a.At = t
+	a.At = seconds(t)
 }
 
 func (a *alarmRate) value(t int64) float64 {
-	return a.Sum * math.Exp(-float64(t-a.At)/(rateDays*dayMs))
+	return a.Sum * math.Exp(-float64(t-1000*int64(a.At))/(rateDays*dayMs))
 }
 
 // BudgetRatio is the series' observed rate of alarms over the rate its budget allows, both over
@@ -33,11 +40,11 @@ func (s *Series) BudgetRatio() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.core.Last
-	if s.rate.Start == 0 || t-s.rate.Start < dayMs {
+	if s.rate.Start == 0 || s.rate.since(t) < dayMs {
 		return math.NaN()
 	}
-	seen := 1 - math.Exp(-float64(t-s.rate.Start)/(rateDays*dayMs))
-	return s.rate.value(t) / (s.engine.cfg.Budget.perDay() * rateDays * seen)
+	seen := 1 - math.Exp(-s.rate.since(t)/(rateDays*dayMs))
+	return s.rate.value(t) / (s.name.engine.cfg.Budget.perDay() * rateDays * seen)
 }
 
 // BudgetRatio is the same over all series: alarms observed over alarms allowed. NaN while no
@@ -63,8 +70,8 @@ func (s *Series) debt(t int64) float64 {
 	if s.rate.Sum <= 0 {
 		return 1
 	}
-	seen := rateDays * (1 - math.Exp(-float64(t-s.rate.Start)/(rateDays*dayMs)))
-	excess := (s.rate.value(t) + 1) / (s.engine.cfg.Budget.perDay()*seen + 1)
+	seen := rateDays * (1 - math.Exp(-s.rate.since(t)/(rateDays*dayMs)))
+	excess := (s.rate.value(t) + 1) / (s.name.engine.cfg.Budget.perDay()*seen + 1)
 	if excess <= 1 {
 		return 1
 	}

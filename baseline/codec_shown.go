@@ -15,26 +15,32 @@ import (
 
 // shown is the last score as it is saved.
 type shown struct {
-	Time, Since                         int64
-	Value, Expected, Lower, Upper       float64
-	Raw, Alarm                          float64
-	Active, Withheld, State, Peer, Seen uint8 // Peer and Seen: what follows
+	Time, Since                   int64
+	Value, Expected, Lower, Upper float64
+	Raw, Alarm                    float64
+	Active, Withheld, State       uint8
+	Episode, Peer, Seen           uint8 // what follows
 }
 
 // appendShown encodes the last score, what it rests on, and what is usual among the siblings; the
 // series' lock is held.
 func (s *Series) appendShown(b []byte) ([]byte, error) {
-	sc := s.last.score()
+	sc := s.score()
+	lasting, peer, why := s.episode(), s.usually(), s.reason()
 	h := shown{
 		Time: sc.Time, Since: sc.Since, Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Raw: sc.Raw, Alarm: sc.Alarm,
-		Active: bit(sc.Active), Withheld: bit(s.withheld), State: uint8(sc.State), Peer: bit(s.peer != nil), Seen: bit(s.why != nil),
+		Active: bit(sc.Active), Withheld: bit(s.rare != nil && s.rare.withheld), State: uint8(sc.State),
+		Episode: bit(lasting != episode{}), Peer: bit(peer != nil), Seen: bit(why != nil),
 	}
 	b, err := binary.Append(appendText(b, sc.Detector), endian, &h)
-	if err == nil && s.peer != nil {
-		b, err = binary.Append(b, endian, s.peer)
+	if err == nil && h.Episode != 0 {
+		b, err = binary.Append(b, endian, &lasting)
 	}
-	if err == nil && s.why != nil {
-		b, err = binary.Append(appendText(b, s.why.row), endian, &s.why.Seen)
+	if err == nil && peer != nil {
+		b, err = binary.Append(b, endian, peer)
+	}
+	if err == nil && why != nil {
+		b, err = binary.Append(appendText(b, why.row), endian, &why.Seen)
 	}
 	return b, err
 }
@@ -56,22 +62,33 @@ func (s *Series) decodeShown(b []byte) ([]byte, error) {
 		Time: h.Time, Since: h.Since, Value: h.Value, Expected: h.Expected, Lower: h.Lower, Upper: h.Upper, Raw: h.Raw, Alarm: h.Alarm,
 		Active: h.Active != 0, Withheld: h.Withheld != 0, State: State(h.State), Detector: detector, Kind: detect.ByName(detector).Kind,
 	})
-	s.withheld = h.Withheld != 0
-	if h.Peer != 0 {
-		s.peer = &sibling{}
-		if b, err = take(b, s.peer); err != nil {
+	if h.Withheld != 0 {
+		s.own().withheld = true
+	}
+	if h.Episode != 0 {
+		if b, err = take(b, &s.own().episode); err != nil {
 			return nil, err
 		}
-		if p := s.peer; !(p.Cell.Scale > 0) || math.IsNaN(p.Mean+p.Abs+p.N+float64(p.Cell.Place)) {
+		if e := s.episode(); !(e.Shown >= 0) || math.IsInf(e.Shown, 0) {
+			return nil, errors.New("an episode that is none")
+		}
+	}
+	if h.Peer != 0 {
+		s.own().peer = &sibling{}
+		if b, err = take(b, s.rare.peer); err != nil {
+			return nil, err
+		}
+		if p := s.rare.peer; !(p.Cell.Scale > 0) || math.IsNaN(p.Mean+p.Abs+p.N+float64(p.Cell.Place)) {
 			return nil, errors.New("a comparison with siblings that is none")
 		}
 	}
 	if h.Seen != 0 {
-		s.why = &why{}
-		if s.why.row, b, ok = text(b); !ok {
+		w := &why{}
+		s.own().why = w
+		if w.row, b, ok = text(b); !ok {
 			return nil, errLayout
 		}
-		return take(b, &s.why.Seen)
+		return take(b, &w.Seen)
 	}
 	return b, nil
 }

@@ -20,7 +20,8 @@ type ledger struct {
 type cold struct {
 	*ledger
 	season.Archive
-	buf []byte
+	buf   []byte
+	dirty bool // it has changed since it came from disk
 }
 
 // ledgerBytes is the size of a ledger, a multiple of eight.

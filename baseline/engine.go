@@ -160,16 +160,17 @@ func (e *Engine) Remove(s *Series) {
 	e.leave(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.symbols.release(s.packed)
-	s.packed = literal(ls)
+	e.symbols.release(s.packed())
+	s.folded = fold(literal(ls))
 	e.pager.release(s.place)
 	s.place = nowhere
 }
 
 // watchName is the name of a watch, held once for its series.
 type watchName struct {
-	name string
-	hash uint64
+	engine *Engine
+	name   string
+	hash   uint64
 }
 
 // seed makes the hashes of watch names; they live no longer than the process.
@@ -181,7 +182,7 @@ func (e *Engine) watchName(name string) *watchName {
 	defer e.namesMu.Unlock()
 	w := e.names[name]
 	if w == nil {
-		w = &watchName{name: name, hash: maphash.String(seed, name)}
+		w = &watchName{engine: e, name: name, hash: maphash.String(seed, name)}
 		e.names[name] = w
 	}
 	return w

@@ -29,7 +29,7 @@ func (s *Series) Evidence() []Evidence {
 			out[i].Score, out[i].P = logp/s.budget(), math.Exp(-logp)
 		}
 	}
-	if w := s.why; w != nil && s.last.Raw > 1 {
+	if w := s.reason(); w != nil && s.last.Raw > 1 {
 		if d := detect.ByName(w.row); d.Stat == nil {
 			out = append(out, Evidence{Detector: d.Name, Kind: d.Kind, Score: s.last.Raw, P: math.Exp(-s.last.Raw * s.budget())})
 		}

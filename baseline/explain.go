@@ -43,18 +43,19 @@ type why struct {
 
 // because notes the test that made the score.
 func (s *Series) because(row *detect.Detector) *why {
-	if s.why == nil {
-		s.why = &why{}
+	r := s.own()
+	if r.why == nil {
+		r.why = &why{}
 	}
-	*s.why = why{row: row.Name}
-	return s.why
+	*r.why = why{row: row.Name}
+	return r.why
 }
 
 // Explain explains the last sample.
 func (s *Series) Explain() Explanation {
 	s.lock()
 	defer s.unlock()
-	sc := s.last.score()
+	sc := s.score()
 	x := Explanation{
 		Kind: sc.Kind, Detector: sc.Detector, Score: sc.Raw, Value: sc.Value, Expected: sc.Expected,
 		Lower: sc.Lower, Upper: sc.Upper, State: sc.State.String(),
@@ -76,8 +77,8 @@ func (s *Series) Explain() Explanation {
 	}
 	x.Days, x.DaysOf = s.model.Fitted()
 	x.Class, x.Season = class.String(), s.model.Active().String()
-	if w := s.why; w != nil && sc.Raw > 1 && s.group != nil && w.Siblings > 0 {
-		x.Group, x.Contributors = s.group.name, w.shares
+	if w := s.reason(); w != nil && sc.Raw > 1 && s.siblings() != nil && w.Siblings > 0 {
+		x.Group, x.Contributors = s.siblings().name, w.shares
 	}
 	x.Text = s.sentence(&x)
 	return x
@@ -88,7 +89,7 @@ func (s *Series) sentence(x *Explanation) string {
 		return fmt.Sprintf("Still learning: %s samples so far.", num(s.core.N))
 	}
 	var b strings.Builder
-	if x.Score > 1 && s.why != nil {
+	if x.Score > 1 && s.reason() != nil {
 		s.abnormal(&b, x)
 	} else {
 		s.normal(&b, x)
@@ -100,15 +101,15 @@ func (s *Series) sentence(x *Explanation) string {
 
 // when is the local weekday and time of the last score.
 func (s *Series) when() string {
-	at := time.UnixMilli(s.engine.cal.Local(s.last.Time)).UTC()
+	at := time.UnixMilli(s.name.engine.cal.Local(s.last.Time)).UTC()
 	return at.Weekday().String() + " " + at.Format("15:04")
 }
 
 // abnormal says what was seen, since when, against what, and when it was last so.
 func (s *Series) abnormal(b *strings.Builder, x *Explanation) {
-	row := detect.ByName(s.why.row)
+	row := detect.ByName(s.reason().row)
 	f := detect.Facts{
-		Seen: s.why.Seen, Step: time.Duration(s.core.step()) * time.Millisecond, Rates: s.rates,
+		Seen: s.reason().Seen, Step: time.Duration(s.core.step()) * time.Millisecond, Rates: s.rates,
 		Group: x.Group, Shares: x.Contributors, Num: num, Dur: span,
 	}
 	if s.model.Active() != season.None {
@@ -129,9 +130,9 @@ func (s *Series) abnormal(b *strings.Builder, x *Explanation) {
 	}
 	fmt.Fprintf(b, ", score %.2f", x.Score)
 	if s.last.Withheld {
-		fmt.Fprintf(b, "; held back, since all series together may alarm %s times a week", num(s.engine.cfg.Budget.TotalPerWeek))
+		fmt.Fprintf(b, "; held back, since all series together may alarm %s times a week", num(s.name.engine.cfg.Budget.TotalPerWeek))
 	}
-	if lasts := s.last.Time - s.core.RunAt; !inside && (row.Kind == Shift || lasts >= shiftAfter && row.Kind != Flatline) {
+	if lasts := s.last.Time - s.episode().RunAt; !inside && (row.Kind == Shift || lasts >= shiftAfter && row.Kind != Flatline) {
 		if d, ok := s.acceptance(); ok {
 			fmt.Fprintf(b, "; if it stays so, taken as its new level within %s", span(d))
 		}
@@ -143,7 +144,7 @@ const shiftAfter = int64(time.Hour / time.Millisecond)
 
 // lasting says for how long the score has been above 1 now, and since when time and again.
 func (s *Series) lasting() string {
-	c, text := &s.core, ""
+	c, text := s.episode(), ""
 	if d := s.last.Time - c.RunAt; d > 0 && c.RunAt != 0 {
 		text = ", for " + span(time.Duration(d)*time.Millisecond)
 	}
@@ -170,8 +171,8 @@ func (s *Series) normal(b *strings.Builder, x *Explanation) {
 	default:
 		b.WriteString("The last sample is not a number")
 	}
-	if s.last.Active && s.core.AboveAt != 0 {
-		fmt.Fprintf(b, "; abnormal until %s before", span(time.Duration(s.last.Time-s.core.AboveAt)*time.Millisecond))
+	if above := s.episode().AboveAt; s.last.Active && above != 0 {
+		fmt.Fprintf(b, "; abnormal until %s before", span(time.Duration(s.last.Time-above)*time.Millisecond))
 	}
 }
 
@@ -203,8 +204,8 @@ func (s *Series) record(x *Explanation) string {
 		return ""
 	}
 	began := s.last.Time
-	if s.last.Since != 0 {
-		began = s.last.Since
+	if since := s.score().Since; since != 0 {
+		began = since
 	}
 	how := "low"
 	if up {
@@ -223,8 +224,7 @@ func (s *Series) record(x *Explanation) string {
 // acceptance is how long a level that stays as it is now remains abnormal: until the clipped steps by
 // which the model follows (see season) have brought the expectation to within the band.
 func (s *Series) acceptance() (time.Duration, bool) {
-	last := s.last.score()
-	sc := &last
+	sc := &s.last
 	half := (sc.Upper - sc.Lower) / 2
 	d := math.Abs(sc.Value - sc.Expected)
 	if !(half > 0) || !(d > half) {

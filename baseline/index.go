@@ -45,7 +45,7 @@ func (x *index) find(key uint64, w *watchName, ls labels.Labels) *Series {
 	}
 	tag := tagOf(key)
 	for i := x.home(tag); x.tags[i] != 0; i = x.next(i) {
-		if s := x.at[i]; x.tags[i] == tag && s.name == w && s.engine.symbols.equal(s.packed, ls) {
+		if s := x.at[i]; x.tags[i] == tag && s.name == w && s.name.engine.symbols.equal(s.packed(), ls) {
 			return s
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+	"unsafe"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
@@ -40,4 +41,10 @@ func TestTheIndexHoldsWhatAMapHolds(t *testing.T) {
 		n++
 	}
 	require.Equal(t, len(held), n)
+}
+
+// The garbage collector puts a word before each object of more than 512 bytes that holds pointers, and rounds up to a
+// size class: 1024 bytes is the next one.
+func TestASeriesFitsItsSizeClass(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(Series{})+8, uintptr(896))
 }

@@ -23,8 +23,8 @@ func (e *Engine) FiledBefore(now time.Time) int64 {
 func (s *Series) Learn(t []int64, v []float64, from int64, each func(Score)) {
 	s.lock()
 	defer s.unlock()
-	in := s.engine.inputs.Get().(*detect.Input)
-	defer s.engine.inputs.Put(in)
+	in := s.name.engine.inputs.Get().(*detect.Input)
+	defer s.name.engine.inputs.Put(in)
 	for len(t) > 0 && t[0] < from && s.core.N == 0 {
 		n := s.file(t, v, from, in)
 		t, v = t[n:], v[n:]

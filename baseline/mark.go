@@ -8,10 +8,10 @@ import (
 type mark struct {
 	Time                                      int64
 	Value, Expected, Lower, Upper, Raw, Alarm float64
-	Since                                     int64
 	row                                       int8 // noRow: no test stands out
 	State                                     State
 	Active, Withheld                          bool
+	Z                                         float32 // seasonal residual in spreads, of the last sample that had one
 }
 
 const noRow = -1
@@ -22,7 +22,7 @@ var rows = append(append([]detect.Detector(nil), detect.All()...), absence, peer
 func markOf(sc Score) mark {
 	m := mark{
 		Time: sc.Time, Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Raw: sc.Raw, Alarm: sc.Alarm,
-		Since: sc.Since, State: sc.State, Active: sc.Active, Withheld: sc.Withheld, row: noRow,
+		State: sc.State, Active: sc.Active, Withheld: sc.Withheld, row: noRow,
 	}
 	if sc.Detector == "" {
 		return m
@@ -43,7 +43,7 @@ func markOf(sc Score) mark {
 func (m *mark) score() Score {
 	sc := Score{
 		Time: m.Time, Value: m.Value, Expected: m.Expected, Lower: m.Lower, Upper: m.Upper, Raw: m.Raw, Alarm: m.Alarm,
-		Since: m.Since, State: m.State, Active: m.Active, Withheld: m.Withheld,
+		State: m.State, Active: m.Active, Withheld: m.Withheld,
 	}
 	if m.row != noRow {
 		sc.Kind, sc.Detector, sc.row = rows[m.row].Kind, rows[m.row].Name, m.row

@@ -103,13 +103,13 @@ func (s *Series) page() *cold {
 	if s.cold != nil {
 		return s.cold
 	}
-	p := &s.engine.pager
+	p := &s.name.engine.pager
 	c := p.get(s.model.Shape)
 	s.cold, s.model.Archive = c, &c.Archive
 	n := coldBytes(s.model.Shape)
 	if _, err := p.disk.ReadAt(c.buf[:n], int64(s.place)*p.stride); err != nil {
 		p.failures.Add(1)
-		s.engine.log.Error("A baseline can't be read back from disk and is learned anew", "watch", s.Watch(), "series", s.labelSet().String(), "err", err)
+		s.name.engine.log.Error("A baseline can't be read back from disk and is learned anew", "watch", s.Watch(), "series", s.labelSet().String(), "err", err)
 		c.reset()
 		s.clear()
 	}
@@ -118,8 +118,9 @@ func (s *Series) page() *cold {
 
 // touch is page for a change.
 func (s *Series) touch() *cold {
-	s.dirty = true
-	return s.page()
+	c := s.page()
+	c.dirty = true
+	return c
 }
 
 // lock takes the series; the cold part comes with page.
@@ -127,7 +128,7 @@ func (s *Series) lock() { s.mu.Lock() }
 
 // unlock gives the series back, and pages the cold part out when there are many series.
 func (s *Series) unlock() {
-	if s.cold != nil && s.engine.pager.on.Load() {
+	if s.cold != nil && s.name.engine.pager.on.Load() {
 		s.pageOut()
 	}
 	s.mu.Unlock()
@@ -140,18 +141,18 @@ func (s *Series) putAway() {
 }
 
 func (s *Series) pageOut() {
-	p, c := &s.engine.pager, s.cold
+	p, c := &s.name.engine.pager, s.cold
 	if s.place == nowhere {
-		s.place, s.dirty = p.record(), true
+		s.place, c.dirty = p.record(), true
 	}
-	if s.dirty {
+	if c.dirty {
 		if _, err := p.disk.WriteAt(c.buf[:coldBytes(s.model.Shape)], int64(s.place)*p.stride); err != nil {
 			if p.failures.Add(1) == 1 {
-				s.engine.log.Error("Baselines can't be written to disk and stay in memory", "err", err)
+				s.name.engine.log.Error("Baselines can't be written to disk and stay in memory", "err", err)
 			}
 			return
 		}
-		s.dirty = false
+		c.dirty = false
 	}
 	s.cold, s.model.Archive = nil, nil
 	if int64(len(c.buf)) == p.stride { // One that was made for paging, or of the commonest shape.

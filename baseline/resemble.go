@@ -53,7 +53,7 @@ func (s *Series) Resemble(others []*Series) bool {
 		k.Counts[i] = detect.Blend(pooled[i], resembleBlocks)
 	}
 	k.Gap = detect.Blend(gaps, resembleBlocks)
-	s.dirty = true
+	s.cold.dirty = true
 	s.cells.Fit(p, &k.Counts)
 	s.gap.Fit(&absence, p, &k.Gap)
 	s.settle(p, &k.Counts)

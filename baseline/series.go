@@ -51,12 +51,6 @@ type core struct {
 	LocalVol float64
 	MinStep  float64 // smallest step between two values, 0 none
 	Climb    climb
-
-	Shown   float64 // last alarm score above 1
-	ShownAt int64
-	AboveAt int64 // last raw score above 1
-	RunAt   int64 // since when raw scores have been above 1 without a longer break
-	Since   int64
 }
 
 // step is Step where times are computed.
@@ -64,9 +58,8 @@ func (c *core) step() int64 { return int64(c.Step) }
 
 // Series is the baseline of one series. Its methods are safe for concurrent use.
 type Series struct {
-	engine *Engine
 	name   *watchName
-	packed packed // labels
+	folded folded // labels
 	opts   *SeriesOptions
 
 	mu    sync.Mutex
@@ -77,29 +70,24 @@ type Series struct {
 	peak  season.Peaks // of the seasonal residual
 	lpeak season.Peaks // of the local surprise
 	cells detect.Cells
-	usual [2]float32  // edges of the band, as statistics of the seasonal tests
-	edge  [2]float32  // the same in spreads, see edges
-	gap   detect.Cell // gaps between samples
+	usual [2]statistic // edges of the band, as the seasonal tests measure
+	edge  [2]float32   // the same in spreads, see edges
+	gap   detect.Cell  // gaps between samples
 	pool  detect.Pool
 	last  mark
 	lastU [detect.Count]uint16 // of each test, in units of its tail: the upper half of a float32
-	lastZ float32              // seasonal residual of the last sample in spreads
 
-	cold  *cold  // nil while it is on disk or the step is unknown
-	place uint32 // of the record on disk
-	dirty bool   // cold has changed since it came from disk
+	cold *cold // nil while it is on disk or the step is unknown
 
 	number atomic.Uint32
+	place  uint32 // of the record on disk
 
-	group    *group
-	peer     *sibling // what is usual among its siblings; nil outside a group
-	why      *why     // what made the last score; nil while it is not above 1
-	withheld bool     // the fleet's budget took the episode's alarm back
-	rate     alarmRate
+	rare *rare // nil while there is nothing in it
+	rate alarmRate
 }
 
 func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, opts SeriesOptions) *Series {
-	s := &Series{engine: e, name: e.watchName(watch), packed: e.symbols.pack(ls), opts: e.options(watch, opts)}
+	s := &Series{name: e.watchName(watch), folded: fold(e.symbols.pack(ls)), opts: e.options(watch, opts)}
 	s.cells.Reset(&e.params)
 	s.settle(&e.params, new([detect.Count]detect.Counts))
 	s.pool.Reset(&e.params)
@@ -115,11 +103,11 @@ func newSeries(e *Engine, watch string, ls labels.Labels, step time.Duration, op
 func (s *Series) setStep(step int64) {
 	step = min(max(step, 1000), math.MaxInt32)
 	s.core.Step = int32(step)
-	s.rates = s.engine.ratesOf(step)
+	s.rates = s.name.engine.ratesOf(step)
 	s.bound()
-	s.model.Shape = s.engine.shapeOf(step)
-	s.cold = s.engine.pager.fresh(s.model.Shape)
-	s.dirty = true
+	s.model.Shape = s.name.engine.shapeOf(step)
+	s.cold = s.name.engine.pager.fresh(s.model.Shape)
+	s.cold.dirty = true
 	s.clear()
 }
 
@@ -145,7 +133,7 @@ func (s *Series) Labels() labels.Labels {
 }
 
 // labelSet is Labels for callers that hold the lock of the series or of the engine.
-func (s *Series) labelSet() labels.Labels { return s.engine.symbols.unpack(s.packed) }
+func (s *Series) labelSet() labels.Labels { return s.name.engine.symbols.unpack(s.packed()) }
 
 // Number is what SetNumber has set, 0 before: by it the engine's user finds what it keeps of the series itself. It is
 // not saved.
@@ -165,15 +153,15 @@ func (s *Series) First() int64 {
 func (s *Series) Last() Score {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.last.score()
+	return s.score()
 }
 
 // Observe scores a sample with what was known before it, then learns it. t is unix milliseconds.
 func (s *Series) Observe(t int64, v float64) Score {
 	s.lock()
 	defer s.unlock()
-	in := s.engine.inputs.Get().(*detect.Input)
-	defer s.engine.inputs.Put(in)
+	in := s.name.engine.inputs.Get().(*detect.Input)
+	defer s.name.engine.inputs.Put(in)
 	return s.take(t, v, in)
 }
 
@@ -181,13 +169,20 @@ func (s *Series) Observe(t int64, v float64) Score {
 func (s *Series) take(t int64, v float64, in *detect.Input) Score {
 	sc := s.observe(t, v, in)
 	if t > s.last.Time { // what comes late changes nothing
-		s.last = markOf(sc)
+		s.note(sc)
 	}
 	return sc
 }
 
+// note makes a score the last one.
+func (s *Series) note(sc Score) {
+	z := s.last.Z
+	s.last = markOf(sc)
+	s.last.Z = z
+}
+
 func (s *Series) silent(t int64, v float64) Score {
-	sc := s.last.score()
+	sc := s.score()
 	sc.Time, sc.Value, sc.Raw, sc.Alarm = t, v, 0, 0
 	sc.Expected, sc.Lower, sc.Upper = math.NaN(), math.NaN(), math.NaN()
 	sc.Kind, sc.Detector = "", ""
@@ -274,7 +269,7 @@ func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 	if far != v-c.Slow { // most days hold the like at this time
 		in.Bulk = ratio(max(-math.Abs(far), min(math.Abs(far), res)), bulk)
 	}
-	s.lastZ = float32(in.Season)
+	s.last.Z = float32(in.Season)
 	best, which, before := s.test(in, t)
 	young := s.age(t)
 	sc := Score{Time: t, Value: value, Expected: expected, State: young}
@@ -285,7 +280,7 @@ func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 			Before: before, Mem: *s.cells.Window(which),
 		}
 	} else {
-		s.why = nil
+		s.calm()
 	}
 	s.band(&sc, scale, r.Phase*(profile-low), r.Phase*(high-profile))
 	if value != v { // beyond what is learned there is no band
@@ -343,12 +338,12 @@ func near(a, b int64) bool { return 3*a > 2*b && 2*a < 3*b }
 
 func (s *Series) changeStep(step int64) {
 	s.core.OtherRun = 0
-	if season.Slots(&s.engine.params, step) != s.model.Slots() {
+	if season.Slots(&s.name.engine.params, step) != s.model.Slots() {
 		s.setStep(step)
 		return
 	}
 	s.core.Step = int32(step)
-	s.rates = s.engine.ratesOf(step)
+	s.rates = s.name.engine.ratesOf(step)
 	s.bound()
 }
 
@@ -410,10 +405,10 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 	if hour := int32(min(max(0, c.Last/3600e3), math.MaxInt32)); hour != c.Hour {
 		k := s.touch()
 		level := s.model.Level()
-		view := s.engine.views.Get().(*seasonView)
+		view := s.name.engine.views.Get().(*seasonView)
 		*view = seasonView{&s.model, r.Step}
 		k.Look.learn(c.Last, int64(c.Hour), v, level, s.stand(c.Last, v, level), view)
-		s.engine.views.Put(view)
+		s.name.engine.views.Put(view)
 		k.Trend.turn(int64(c.Hour), int64(hour), c.LastValue)
 		if c.Hour == 0 {
 			c.Climb = climb{High: float32(v), Low: float32(v)}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/prometheus/prometheus/model/labels"
 )
@@ -21,6 +22,33 @@ type symbols struct {
 // packed are labels as the numbers of their names and values in turn, as uvarints; or behind a zero, which
 // is no number of a symbol, as names and values in turn, each behind its length.
 type packed string
+
+// folded is a packed behind its length as a uvarint, in one pointer: half of a string.
+type folded struct{ at *byte }
+
+func fold(p packed) folded {
+	var head [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(head[:], uint64(len(p)))
+	b := make([]byte, n+len(p)) // No byte more: there are a million of them.
+	copy(b[copy(b, head[:n]):], p)
+	return folded{unsafe.SliceData(b)}
+}
+
+func (f folded) unfold() packed {
+	at, n, shift := unsafe.Pointer(f.at), 0, 0
+	for ; *(*byte)(at) >= 0x80; at = unsafe.Add(at, 1) {
+		n |= int(*(*byte)(at)&0x7f) << shift
+		shift += 7
+	}
+	n |= int(*(*byte)(at)) << shift
+	if n == 0 {
+		return ""
+	}
+	return packed(unsafe.String((*byte)(unsafe.Add(at, 1)), n)) // What is folded is not changed.
+}
+
+// packed are the labels; the lock of the series or of the engine is held.
+func (s *Series) packed() packed { return s.folded.unfold() }
 
 // literal are labels that no longer depend on the symbols.
 func literal(ls labels.Labels) packed {
@@ -166,7 +194,7 @@ func (e *Engine) Without(label string, ls labels.Labels) func(*Series) bool {
 	return func(s *Series) bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return known && s.packed.same(want, out, hasOut)
+		return known && s.packed().same(want, out, hasOut)
 	}
 }
 
@@ -206,7 +234,7 @@ func (e *Engine) Holding(words []string, except string) func(*Series) bool {
 	}
 	return func(s *Series) bool {
 		s.mu.Lock()
-		p := s.packed
+		p := s.packed()
 		s.mu.Unlock()
 		for _, holds := range has {
 			if !p.holds(holds, skip, skips) {

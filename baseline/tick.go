@@ -69,7 +69,7 @@ func (e *Engine) join(s *Series) {
 		g = &group{watch: s.Watch(), name: name, key: k, joint: detect.NewJoint(&e.params)}
 		e.groups[k] = g
 	}
-	s.group = g
+	s.own().group = g
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i, _ := slices.BinarySearchFunc(g.members, s, func(a, b *Series) int { return labels.Compare(a.labelSet(), b.labelSet()) })
@@ -79,11 +79,11 @@ func (e *Engine) join(s *Series) {
 
 // leave takes a series out of its group; the engine's lock is held.
 func (e *Engine) leave(s *Series) {
-	g := s.group
+	g := s.siblings()
 	if g == nil {
 		return
 	}
-	s.group = nil
+	s.rare.group = nil
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if i := slices.Index(g.members, s); i >= 0 {
@@ -131,7 +131,7 @@ func (g *group) tick(t int64, p *params) []Finding {
 		s.mu.Lock()
 		fresh := s.core.step() > 0 && t-s.core.Last < s.core.step() && s.last.State != Learning && !math.IsNaN(s.last.Expected)
 		if fresh {
-			in, value, z[i] = append(in, s), append(value, s.core.LastValue), float64(s.lastZ)
+			in, value, z[i] = append(in, s), append(value, s.core.LastValue), float64(s.last.Z)
 		}
 		s.mu.Unlock()
 	}
@@ -153,8 +153,8 @@ func (g *group) peers(t int64, in []*Series, value []float64, p *params) []Findi
 	rest, known := make([]float64, len(in)), false
 	for i, s := range in {
 		s.mu.Lock()
-		if rest[i] = math.NaN(); s.peer != nil {
-			rest[i], known = value[i]-s.peer.Mean, true
+		if rest[i] = math.NaN(); s.usually() != nil {
+			rest[i], known = value[i]-s.usually().Mean, true
 		}
 		s.mu.Unlock()
 	}
@@ -186,18 +186,20 @@ func median(x []float64) float64 {
 // unlike compares a series with the common level of its group, and says whether that is worse than what
 // the series shows alone; its lock is held.
 func (s *Series) unlike(v, level float64, siblings int, t int64, p *params) (Score, bool) {
-	if s.peer == nil {
-		s.peer = &sibling{}
-		s.peer.Cell.Reset(&peerRow, p)
+	r := s.own()
+	if r.peer == nil {
+		r.peer = &sibling{}
+		r.peer.Cell.Reset(&peerRow, p)
 	}
-	usual := s.peer.Mean
-	y := s.peer.Observe(v-level, s.floor(), s.rates)
-	u := s.peer.Cell.Score(y)
-	if s.peer.N > 30 && s.peer.Block(t/s.rates.BlockMs) {
-		s.peer.Cell.Close(&peerRow, p)
+	peer := r.peer
+	usual := peer.Mean
+	y := peer.Observe(v-level, s.floor(), s.rates)
+	u := peer.Cell.Score(y)
+	if peer.N > 30 && peer.Block(t/s.rates.BlockMs) {
+		peer.Cell.Close(&peerRow, p)
 	}
-	s.peer.Cell.Max = max(s.peer.Cell.Max, float32(y))
-	if y <= peerRow.Floor || s.peer.N <= 60 || s.last.State != Ready {
+	peer.Cell.Max = max(peer.Cell.Max, float32(y))
+	if y <= peerRow.Floor || peer.N <= 60 || s.last.State != Ready {
 		return Score{}, false
 	}
 	return s.claim(&peerRow, s.pool.LogP(u, p)/s.budget(), t, func(w *why) {
@@ -211,14 +213,14 @@ func (s *Series) claim(row *detect.Detector, raw float64, t int64, fill func(*wh
 	if raw <= 1 || raw <= s.last.Raw {
 		return Score{}, false
 	}
-	sc := s.last.score()
+	sc := s.score()
 	sc.Raw, sc.Kind, sc.Detector = raw, row.Kind, row.Name
 	if sc.Alarm > 1 { // the sample has alarmed already: now with more
-		sc.Alarm, s.core.Shown = raw, raw
+		sc.Alarm, s.own().Shown = raw, raw
 	} else {
 		s.alarm(&sc, t)
 	}
-	s.last = markOf(sc)
+	s.note(sc)
 	w := s.because(row)
 	w.Value, w.Expected = sc.Value, sc.Expected
 	fill(w)
@@ -315,7 +317,7 @@ func (e *Engine) withhold(watch string, t int64) []Finding {
 		}
 		a.s.mu.Lock()
 		a.s.holdBack()
-		out = append(out, Finding{Series: a.s, Score: a.s.last.score()})
+		out = append(out, Finding{Series: a.s, Score: a.s.score()})
 		a.s.mu.Unlock()
 	}
 	return out
@@ -324,7 +326,7 @@ func (e *Engine) withhold(watch string, t int64) []Finding {
 // holdBack takes the alarm of the last sample back: its episode goes on unseen, and stronger evidence
 // raises it again. What was held back has cost nobody anything, so it spends no budget.
 func (s *Series) holdBack() {
-	s.withheld = true
+	s.own().withheld = true
 	s.rate.Sum = max(0, s.rate.Sum-1)
 	s.reckon(s.core.Last)
 	s.last.Alarm, s.last.Active, s.last.Withheld = 0.999, false, true

@@ -19,7 +19,9 @@ func (m *Model) Ahead(t int64, step float64) float64 {
 }
 
 // ProfileOfToday is the profile of a slot of the current day.
-func (m *Model) ProfileOfToday(slot int) float64 { return float64(m.valueAt(int64(slot), m.Day)) }
+func (m *Model) ProfileOfToday(slot int) float64 {
+	return float64(m.valueAt(int64(slot), int64(m.Day)))
+}
 
 // valueAt is the profile of the season in force in a slot that may lie a day before or after. A
 // slot that was always empty takes the value of the nearest one before it.
@@ -28,7 +30,7 @@ func (m *Model) valueAt(slot, day int64) float32 {
 		return 0
 	}
 	k := m.active()
-	if k == Other && day != m.Day {
+	if k == Other && day != int64(m.Day) {
 		k = m.Chosen // only today is known to be unlike its class
 	}
 	for range m.slots {
@@ -80,9 +82,9 @@ func (m *Model) LastDays(t, back int64) (mid, last float64, ok bool) {
 		n = insert(&buf, n, x)
 	}
 	newest := day - back
-	if m.Day <= newest {
+	if int64(m.Day) <= newest {
 		x := m.today[slot]
-		if int64(slot) == m.Slot && m.Count > 0 {
+		if slot == int(m.Slot) && m.Count > 0 {
 			x = float32(m.Sum / float64(m.Count))
 		}
 		if x == x {

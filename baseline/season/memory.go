@@ -82,18 +82,18 @@ func (m *Model) LastBeyond(v float64, up bool, t int64) (days int, never bool) {
 // Fitted is the number of remembered days and the number of days since the first of them.
 func (m *Model) Fitted() (days, of int) {
 	for d := range int(m.Filled) {
-		of = max(of, int(m.Day-int64(m.number[d])))
+		of = max(of, int(m.Day-m.number[d]))
 	}
 	return int(m.Filled), max(of, int(m.Filled))
 }
 
 // Today is the class of the current day by the calendar, and whether it behaves like the other one.
-func (m *Model) Today() (class Class, swapped bool) { return m.cal.Class(m.Day), m.Swapped }
+func (m *Model) Today() (class Class, swapped bool) { return m.cal.Class(int64(m.Day)), m.Swapped }
 
 // Holiday reports whether the current day is a working weekday that the calendar calls a day off.
 func (m *Model) Holiday() bool {
-	w := Weekday(m.Day)
-	return w != 0 && w != 6 && m.cal.Class(m.Day) == Restday
+	w := Weekday(int64(m.Day))
+	return w != 0 && w != 6 && m.cal.Class(int64(m.Day)) == Restday
 }
 
 // Follow is how many samples at distance d from what is expected it takes until the level has come to

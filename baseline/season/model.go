@@ -40,8 +40,8 @@ type candidate struct {
 type State struct {
 	Cand           [kinds]candidate
 	Sum            float64 // of the slot's values so far
-	Slot, Day      int64   // current slot (-1 none) and local day
-	SwitchAt       int64   // local hour of the last choice of season
+	Slot, Day      int32   // current slot (-1 none) and local day
+	SwitchAt       int32   // local hour of the last choice of season
 	Count          float32 // samples in the slot
 	N              float32 // samples learned
 	OwnErr, OthErr float32 // mean error of the day so far, own and other class
@@ -112,7 +112,7 @@ func (m *Model) At(t int64) Moment {
 	in := local - day*dayMs
 	slot := in / m.slotMs
 	frac := float64(in-slot*m.slotMs) / float64(m.slotMs)
-	return Moment{Day: day, Slot: int(slot), Frac: frac, LastSlot: int(m.Slot), NewSlot: day != m.Day || slot != m.Slot}
+	return Moment{Day: day, Slot: int(slot), Frac: frac, LastSlot: int(m.Slot), NewSlot: day != int64(m.Day) || slot != int64(m.Slot)}
 }
 
 // Advance moves the model to a moment. It needs the archive when the moment is in a new slot.
@@ -121,7 +121,7 @@ func (m *Model) Advance(mo Moment) {
 		return
 	}
 	slot := int64(mo.Slot)
-	next := slot == m.Slot+1 && mo.Day == m.Day && m.N > 0
+	next := slot == int64(m.Slot)+1 && mo.Day == int64(m.Day) && m.N > 0
 	m.turn(mo)
 	if next {
 		for i := range m.Cand {
@@ -143,14 +143,14 @@ func (m *Model) turn(mo Moment) {
 		m.today[m.Slot] = float32(m.Sum / float64(m.Count))
 	}
 	m.Sum, m.Count = 0, 0
-	if day != m.Day {
+	if day != int64(m.Day) {
 		if m.Slot >= 0 {
 			m.endDay()
 		}
-		m.Day = day
+		m.Day = int32(day)
 		m.startDay()
 	}
-	m.Slot = int64(mo.Slot)
+	m.Slot = int32(mo.Slot)
 }
 
 // File adds samples of one slot to the memory of days, and teaches nothing else: their number, sum, and
@@ -196,8 +196,8 @@ func (m *Model) endDay() {
 	}
 	d := int(m.Head)
 	unit := (hi - lo) / 254
-	m.base[d], m.unit[d], m.number[d] = lo, unit, int32(m.Day)
-	cl := m.cal.Class(m.Day)
+	m.base[d], m.unit[d], m.number[d] = lo, unit, m.Day
+	cl := m.cal.Class(int64(m.Day))
 	if m.Swapped {
 		cl ^= 1
 	}
@@ -236,7 +236,7 @@ func (m *Model) startDay() {
 // lookUp computes every candidate's profile at a slot (which may lie a day before or after) and
 // puts it into the place 0 prev, 1 current, 2 next.
 func (m *Model) lookUp(slot int64, place int) {
-	day := m.Day
+	day := int64(m.Day)
 	switch {
 	case slot < 0:
 		slot, day = slot+int64(m.slots), day-1
@@ -476,7 +476,7 @@ func (m *Model) judgeDay(mo Moment, v float64, r *tuning.Rates, flat bool) {
 
 // choose changes the season once an hour, when another has proved better for a day.
 func (m *Model) choose(mo Moment, r *tuning.Rates) {
-	hour := m.Day*24 + int64(mo.Slot)*24/int64(m.slots)
+	hour := m.Day*24 + int32(mo.Slot*24/m.slots)
 	if hour == m.SwitchAt {
 		return
 	}

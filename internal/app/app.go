@@ -258,6 +258,7 @@ func (a *App) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	var acting error
 	loops.Go(func() { a.watchFile(ctx) })
+	loops.Go(func() { collectMore(ctx) })
 	loops.Go(func() { acting = a.runbooks.Run(ctx) })
 	err := errors.Join(a.server.Run(ctx), acting)
 	cancel()

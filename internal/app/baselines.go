@@ -58,13 +58,29 @@ func (s *session) saveBaselines(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("save baselines: %w", err)
 	}
-	if err := writeFile(s.baselineFile(), s.engine.Save); err != nil {
+	save := func(w io.Writer) error { return s.engine.Save(until{ctx, w}) }
+	if err := writeFile(s.baselineFile(), save); err != nil {
 		return err
 	}
 	if err := s.app.store.PutAll(ctx, []state.Write{{Bucket: state.Meta, Key: keyPositions, Value: positions}}); err != nil {
 		return fmt.Errorf("store how far the watches are read: %w", err)
 	}
 	return nil
+}
+
+// until is a writer that fails once its context has ended: a saving of a million series is not waited for at the end,
+// when another one follows.
+type until struct {
+	ctx context.Context
+	io.Writer
+}
+
+// Write implements io.Writer.
+func (u until) Write(b []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.Writer.Write(b)
 }
 
 func writeFile(name string, write func(io.Writer) error) (err error) {

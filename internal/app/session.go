@@ -254,11 +254,12 @@ func (s *session) baselineFile() string {
 	return filepath.Join(s.app.opts.StoragePath, "baselines.bin")
 }
 
-// save keeps everything at a clean stop.
+// save keeps everything at a clean stop: first what is of the moment and quickly written, then the baselines, which of a
+// million series take a minute of processor time. Whoever does not wait for them finds the ones before at the next start.
 func (s *session) save() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	return errors.Join(s.saveBaselines(ctx), s.app.checkpoint(ctx, s))
+	return errors.Join(s.app.checkpoint(ctx, s), s.saveBaselines(context.Background()))
 }
 
 // routes builds the HTTP side of the session: metrics, endpoints, pages.

@@ -1,0 +1,83 @@
+package baseline
+
+// rare is what few series have at a time: an episode of anomalies, and what siblings need. Most series of a large fleet
+// have none of it.
+type rare struct {
+	episode
+	withheld bool     // the fleet's budget took the episode's alarm back
+	why      *why     // what made the last score; nil while it is not above 1
+	group    *group   // nil outside a group
+	peer     *sibling // what is usual among its siblings; nil outside a group
+}
+
+// episode is the time within which no anomaly is told twice; saved as it is. Its times are unix milliseconds, all 0
+// outside of one.
+type episode struct {
+	Shown   float64 // last alarm score above 1
+	ShownAt int64
+	AboveAt int64 // last raw score above 1
+	RunAt   int64 // since when raw scores have been above 1 without a longer break
+	Since   int64
+}
+
+// episode is the one that the series is in.
+func (s *Series) episode() episode {
+	if s.rare == nil {
+		return episode{}
+	}
+	return s.rare.episode
+}
+
+// own makes room for what few series have.
+func (s *Series) own() *rare {
+	if s.rare == nil {
+		s.rare = &rare{}
+	}
+	return s.rare
+}
+
+// shed gives the room back when nothing is in it.
+func (s *Series) shed() {
+	if s.rare != nil && *s.rare == (rare{}) {
+		s.rare = nil
+	}
+}
+
+// reason is what made the last score; nil while it is not above 1.
+func (s *Series) reason() *why {
+	if s.rare == nil {
+		return nil
+	}
+	return s.rare.why
+}
+
+// siblings is the group of the series, nil outside of one.
+func (s *Series) siblings() *group {
+	if s.rare == nil {
+		return nil
+	}
+	return s.rare.group
+}
+
+// usually is what is usual among the series' siblings; nil outside a group.
+func (s *Series) usually() *sibling {
+	if s.rare == nil {
+		return nil
+	}
+	return s.rare.peer
+}
+
+// calm notes that the last score is not above 1.
+func (s *Series) calm() {
+	if s.rare != nil {
+		s.rare.why = nil
+	}
+}
+
+// score is the last score.
+func (s *Series) score() Score {
+	sc := s.last.score()
+	e := s.episode()
+	sc.Since = max(e.Since, e.RunAt)
+	return sc
+}
