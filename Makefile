@@ -73,6 +73,7 @@ helm-check: ## Render the Helm chart and decode the manifests strictly.
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Run the linters.
 	$(TOOLS)/golangci-lint run ./...
+	@for m in demo tools/jsonnet tools/helm; do (cd $$m && $(TOOLS)/golangci-lint run ./...) || exit 1; done
 
 $(TOOLS)/golangci-lint: tools/lint/go.sum
 	mkdir -p $(TOOLS)

@@ -114,7 +114,7 @@ func sameScores(t *testing.T, watch string, a, b *stack.Tidemark) {
 	require.NoError(t, err)
 	ofB, err := b.SeriesPoints(t.Context(), watch)
 	require.NoError(t, err)
-	require.Equal(t, len(ofA), len(ofB), "series of %s", watch)
+	require.Len(t, ofB, len(ofA), "series of %s", watch)
 	for labels, points := range ofA {
 		at := map[int64]stack.ScoredPoint{}
 		for _, p := range ofB[labels] {

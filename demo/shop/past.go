@@ -30,13 +30,13 @@ type Past struct {
 }
 
 type pastInstance struct {
-	service                 string
-	share                   float64 // Of the service's requests.
-	ok, failed, inFlight    int
-	buckets                 []int
-	infinite, sum, count    int
-	replicationLag          int
-	hasReplicationLag, isDB bool
+	service              string
+	share                float64 // Of the service's requests.
+	ok, failed, inFlight int
+	buckets              []int
+	infinite, sum, count int
+	replicationLag       int
+	hasReplicationLag    bool
 }
 
 type pastEdge struct {

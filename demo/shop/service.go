@@ -84,7 +84,7 @@ func (in *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (in *instance) answer(r *http.Request) int {
 	work := lognormal(in.spec.work, workSpread) * in.machine.factor()
 	in.machine.use(in.spec.work * cpuShare)
-	sleep(r.Context(), seconds(work))
+	_ = sleep(r.Context(), seconds(work))
 	if rand.Float64() < errorRate+math.Float64frombits(in.failRate.Load()) {
 		return http.StatusInternalServerError
 	}

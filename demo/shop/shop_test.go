@@ -248,7 +248,8 @@ func TestPastIsReproducibleAndFollowsTheRhythm(t *testing.T) {
 		}
 		return 0
 	}
-	require.Equal(t, run(shop.Morning), run(shop.Morning), "the same seed, the same past")
+	first, again := run(shop.Morning), run(shop.Morning)
+	require.InDelta(t, first, again, 0, "the same seed, the same past")
 	require.InEpsilon(t, r.Rate(shop.Morning.Add(time.Hour), false), run(shop.Morning), 0.05)
 	night := shop.Morning.Add(-8 * time.Hour)
 	require.InEpsilon(t, r.Rate(night.Add(time.Hour), false), run(night), 0.05)
