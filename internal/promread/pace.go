@@ -19,8 +19,10 @@ func isPaced(ctx context.Context) bool { return ctx.Value(pacedKey{}) != nil }
 
 // Bounds of pacing.
 const (
-	// leastDuty is the share that is left when Prometheus is in trouble: learning goes on, slowly.
+	// leastDuty is the share that is left when Prometheus is in trouble: learning goes on, slowly. That it is slow is a
+	// weaker sign than that it says so: slowDuty is left then.
 	leastDuty = 0.02
+	slowDuty  = 0.1
 	// raise is added to the share after each read that went well, as a part of the configured one.
 	raise = 0.1
 	// slower says how many times its usual cost a read may have; noticed is from where a read is judged at all.
@@ -28,8 +30,8 @@ const (
 	noticed = 200 * time.Millisecond
 	// judged is from how many bytes on our own work is compared with its usual time.
 	judged = 1 << 20
-	// drift lets the usual cost follow a server that has become slower for good.
-	drift = 1.02
+	// drift is the step by which the usual cost, a running median, follows a server that has become slower for good.
+	drift = 1.1
 	// longestPause bounds the time between two reads.
 	longestPause = 30 * time.Second
 )
@@ -102,21 +104,17 @@ func (p *pacer) done(waited, worked time.Duration, bytes int64, overloaded bool)
 		busy = max(1, work/p.work)
 	}
 	switch {
-	case overloaded, p.usual > 0 && cost > slower*busy*p.usual && waited > noticed:
+	case overloaded:
 		p.duty = max(leastDuty, p.duty/2)
+	case p.usual > 0 && cost > slower*busy*p.usual && waited > noticed:
+		p.duty = max(min(p.duty, slowDuty), p.duty/2)
 	default:
 		p.duty = min(p.most, p.duty+raise*p.most)
 	}
 	if !overloaded {
-		if p.usual == 0 {
-			p.usual = cost
-		}
-		p.usual = min(cost, p.usual*drift)
+		p.usual = towards(p.usual, cost)
 		if bytes >= judged {
-			if p.work == 0 {
-				p.work = work
-			}
-			p.work = min(work, p.work*drift)
+			p.work = towards(p.work, work)
 		}
 	}
 	pause := min(time.Duration(waited.Seconds()*(1/p.duty-1)*float64(time.Second)), longestPause)
@@ -125,4 +123,15 @@ func (p *pacer) done(waited, worked time.Duration, bytes int64, overloaded bool)
 	}
 	p.next = p.next.Add(pause)
 	p.paused.Add(pause.Seconds())
+}
+
+// towards moves an estimate of a median one step to where a value lies, in the logarithm; it begins with the first.
+func towards(median, x float64) float64 {
+	switch {
+	case median == 0:
+		return x
+	case x > median:
+		return min(x, median*drift)
+	}
+	return max(x, median/drift)
 }

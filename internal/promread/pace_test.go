@@ -57,6 +57,16 @@ func TestPaceFollowsHowPrometheusDoes(t *testing.T) {
 			p.done(250*time.Millisecond, time.Second, 1<<20, false)
 			p.done(250*time.Millisecond, time.Second, 1<<20, false)
 		}, 0.35},
+		"it is slow for long, which becomes usual": {func(p *pacer) {
+			for range 100 {
+				p.done(4*time.Second, time.Second, 1<<20, false)
+			}
+		}, 0.5},
+		"it becomes slower and slower": {func(p *pacer) {
+			for i := range 12 {
+				p.done(time.Second<<i, time.Second, 1<<20, false)
+			}
+		}, slowDuty},
 		"it is in trouble for long": {func(p *pacer) {
 			for range 100 {
 				p.done(time.Millisecond, 0, 0, true)

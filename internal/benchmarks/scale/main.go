@@ -122,6 +122,9 @@ func (b *bench) measure(ctx context.Context, binary, dir, addr string) error {
 	}
 	b.add("minutes to ready", ready.Minutes(), "min", math.NaN(), math.NaN())
 	b.add("processor time to learn", learned, "core-s", math.NaN(), math.NaN())
+	if paused, ok := p.metric(ctx, "tidemark_prometheus_learning_paused_seconds_total"); ok {
+		b.add("time for which learning left Prometheus alone", paused, "s", math.NaN(), math.NaN())
+	}
 
 	// One step from just before it is due until it is scored.
 	next := time.Now().Truncate(step).Add(step)
@@ -147,6 +150,16 @@ func (b *bench) measure(ctx context.Context, binary, dir, addr string) error {
 	b.add("processor time of a step, all series read and scored", after-before, "core-s", math.NaN(), math.NaN())
 	b.add("share of a core when a step is scored each minute", (after-before)/60, "core", math.NaN(), 0.05)
 	b.add("time until a step was scored", took.Seconds(), "s", math.NaN(), math.NaN())
+	list, err := p.get(ctx, "/api/v1/series?limit=200")
+	if err != nil {
+		return errors.Join(err, p.stop())
+	}
+	b.add("a page of the list of series", list.Seconds()*1000, "ms", math.NaN(), math.NaN())
+	search, err := p.get(ctx, "/api/v1/series?limit=200&q=team-07+checkout-service-107")
+	if err != nil {
+		return errors.Join(err, p.stop())
+	}
+	b.add("a search in the list of series", search.Seconds()*1000, "ms", math.NaN(), math.NaN())
 	rss, err := p.status("VmRSS")
 	if err != nil {
 		return errors.Join(err, p.stop())
@@ -215,7 +228,8 @@ func (b *bench) markdown() string {
 		observe = "`baseline.observe: " + b.observe + "`"
 	}
 	fmt.Fprintf(&s, "# A large fleet\n\nWritten by `%s` on %s, with %s. The sidecar is a process of its own; the chunks come by remote read from a stand-in for Prometheus on the same machine, "+
-		"which serves made-up values, and uses the processors too. Live samples are read, not sent.\n\n| figure | measured | asked | moonshot | |\n|---|---:|---:|---:|---|\n", command, figures.Machine(), observe)
+		"which serves made-up values (whole chunks of 120 samples, as Prometheus streams them, of %d patterns in whole numbers; the labels are each series' own), and uses the processors too. "+
+		"Live samples are read, not sent.\n\n| figure | measured | asked | moonshot | |\n|---|---:|---:|---:|---|\n", command, figures.Machine(), observe, patterns)
 	for _, f := range b.list {
 		goal := func(x *float64) string {
 			if x == nil {

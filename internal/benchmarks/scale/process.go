@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -65,6 +66,27 @@ func (p *process) metric(ctx context.Context, name string) (float64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// get is how long a page takes.
+func (p *process) get(ctx context.Context, path string) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	begin := time.Now()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("%s is answered %s", path, resp.Status)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return time.Since(begin), err
 }
 
 // await polls until a metric is at least x.
