@@ -110,8 +110,13 @@ bench-peers: ## What customary formulas reach on the same labelled series.
 	$(GO) run ./internal/benchmarks/detect --peers
 
 .PHONY: bench-ablation
-bench-ablation: ## What each detector, part and constant of detection is worth (about four minutes).
+bench-ablation: ## What each detector, part and constant of detection and of forecasts is worth (about six minutes).
 	$(GO) run ./internal/benchmarks/detect --ablation
+	$(GO) run ./internal/benchmarks/detect --forecasts
+
+.PHONY: bench-forecast
+bench-forecast: ## Forecasts and times to a limit, set by set, and what each of their constants is worth.
+	$(GO) run ./internal/benchmarks/detect --forecasts
 
 .PHONY: bench-detect
 bench-detect: ## Accuracy of detection on labelled series.

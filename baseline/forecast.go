@@ -22,11 +22,12 @@ func (s *Series) Forecast(h time.Duration) Forecast {
 	if s.blank() || s.core.N == 0 {
 		return Forecast{math.NaN(), math.NaN(), math.NaN()}
 	}
-	level := s.model.Level()
-	look := &s.page().Look
-	now := past{level, float64(look.Slow), s.stand(s.core.Last, s.core.LastValue, level)}
+	k, c := s.page(), &s.rates.Forecasts
+	look := &k.Look
+	now := s.stand(s.core.Last, s.core.LastValue, float64(k.Trend.Value[(s.core.Hour+trendPoints-1)%trendPoints]), k)
+	now.slow = float64(look.Slow)
 	view, t := seasonView{&s.model, s.rates.Step}, s.core.Last+h.Milliseconds()
-	x, low, high := look.interval(h, now.moved(view.profile(t)).with(view, t, int64(math.Ceil(h.Hours()))))
+	x, low, high := look.interval(h, now.promise(view.profile(t), c.Fade, look.most(c)).with(view, t, int64(math.Ceil(h.Hours()))), c)
 	if math.IsInf(low, 0) || math.IsInf(high, 0) {
 		return Forecast{s.within(x), math.Inf(-1), math.Inf(1)}
 	}
@@ -77,14 +78,29 @@ type seasonView struct {
 
 func (v seasonView) profile(t int64) float64 { return v.Ahead(t, v.step) }
 
+func (v seasonView) season() season.Kind { return v.Active() }
+
+func (v seasonView) levelOn(k season.Kind) float64 { return v.Cand[k].Level }
+
 func (v seasonView) lastDays(t, hours int64) (median, last float64, ok bool) {
 	return v.LastDays(t, max(1, (hours+23)/24))
 }
 
-// stand is the residual of the last sample to the profile, averaged with the samples before it where
-// they are closer together than some twenty minutes.
-func (s *Series) stand(t int64, v, level float64) float64 {
+// stand is where a sample leaves the series, but for the slow level; before is the last value of the hour
+// before. The residual is averaged with the samples before it where they are closer together than some twenty
+// minutes; one that is wild counts as far as the hour before bears it out.
+func (s *Series) stand(t int64, v, before float64, k *cold) past {
 	const minutes = 20
-	w := tuning.Weight(s.rates.Step, minutes/60.0)
-	return w*(v-s.model.Ahead(t, s.rates.Step)) + (1-w)*(level+s.core.Short)
+	level, step := s.model.Level(), s.rates.Step
+	w := tuning.Weight(step, minutes/60.0)
+	now := w*(v-s.model.Ahead(t, step)) + (1-w)*(level+s.core.Short)
+	if most := k.Look.most(&s.rates.Forecasts); math.Abs(now-level) > most {
+		then := before - s.model.Ahead(t/3600e3*3600e3-int64(1000*step), step) - level
+		if now > level {
+			now = min(now, level+max(0, then)+most)
+		} else {
+			now = max(now, level+min(0, then)-most)
+		}
+	}
+	return past{level: level, now: now, day: k.Trend.median(int64(s.core.Hour), v)}
 }

@@ -46,6 +46,18 @@ func (tr *trend) turn(before, hour int64, last float64) {
 	tr.Filled = min(trendPoints, tr.Filled+min(trendPoints, hour-before))
 }
 
+// median is that of the last value of each hour of the last day, and of v.
+func (tr *trend) median(hour int64, v float64) float64 {
+	var x [trendPoints + 1]float32
+	n := int(min(tr.Filled, trendPoints))
+	for i := range n {
+		x[i] = tr.Value[(hour-1-int64(i)+2*trendPoints)%trendPoints]
+	}
+	x[n] = float32(v)
+	slices.Sort(x[:n+1])
+	return float64(x[(n+1)/2])
+}
+
 // learn takes a sample and says whether it ends a tooth: a fall by more than half of the climb, and by
 // more than noise.
 func (c *climb) learn(t int64, v, spread float64) bool {

@@ -36,16 +36,3 @@ func TestWarnsOfALimitOnlyWhereASawToothWillReachIt(t *testing.T) {
 		})
 	}
 }
-
-func TestForecastDropsASeasonThatHasEnded(t *testing.T) {
-	s := engine(t).Add("w", labels.EmptyLabels(), time.Hour, baseline.SeriesOptions{})
-	day := func(i int) float64 {
-		if i < 10*24 {
-			return wave(12*i) + 100
-		}
-		return 60 + noise(i)
-	}
-	feed(s, monday, 13*24, time.Hour, day)
-	f := s.Forecast(24 * time.Hour)
-	require.InDelta(t, 60, f.Expected, 10, "three days after a daily season has ended, the day before is the best witness")
-}

@@ -404,10 +404,9 @@ func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floo
 	}
 	if hour := int32(min(max(0, c.Last/3600e3), math.MaxInt32)); hour != c.Hour {
 		k := s.touch()
-		level := s.model.Level()
 		view := s.name.engine.views.Get().(*seasonView)
 		*view = seasonView{&s.model, r.Step}
-		k.Look.learn(c.Last, int64(c.Hour), v, level, s.stand(c.Last, v, level), view)
+		k.Look.learn(c.Last, int64(c.Hour), v, s.stand(c.Last, v, c.LastValue, k), view, &r.Forecasts)
 		s.name.engine.views.Put(view)
 		k.Trend.turn(int64(c.Hour), int64(hour), c.LastValue)
 		if c.Hour == 0 {

@@ -76,7 +76,20 @@ type Params struct {
 	WarmHours    float64
 	Tail         float64 // how much more than in proportion a budget under TailRate asks for
 	TailRate     float64 // episodes a day
-	BudgetGain   float64 // rate of episodes that the calibration aims at, over the rate that the budget allows
+	Forecasts
+	BudgetGain float64 // rate of episodes that the calibration aims at, over the rate that the budget allows
+}
+
+// Forecasts are the constants of forecasts.
+type Forecasts struct {
+	SlowHours float64    // half-life of the slow level above the profile
+	Fade      float64    // share of the residual of now that is left where it fades towards the slow level
+	Clip      float64    // mean errors an hour ahead that such a residual is at most
+	Power     float64    // of an expert's inverse loss in its weight
+	Long      float64    // weight of a round in an expert's loss, long memory
+	Short     float64    // and short memory
+	Floor     float64    // share of the usual error in what a round's losses are measured by
+	Trust     [6]float64 // of each expert beforehand; 0 leaves it out
 }
 
 // Family groups the tests that share constants.
@@ -111,7 +124,7 @@ func Default() Params {
 		BlockHours: 1, Memory: 471, PriorWeight: 4, Least: [Families]float64{Season: 0.39, Slow: 0.39, Local: 0.34, Global: 0.23, Variance: 1.16, Stuck: 0.3, Zero: 0.4, CusumShort: 0.37, CusumLong: 0.3, Ramp: 0.39, Record: 0.39, Likelihood: 0.39},
 		Cost: [Families]float64{Season: 0.17, Local: -0.75, Stuck: -0.75, CusumShort: 0.5, CusumLong: 0.5, Ramp: 1.75}, RecordAge: 0.38, Quantile: 0.95,
 		Block2Hours: 3, Memory2: 371, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
-		EpisodeHours: 4.74, Growth: 2.3, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, BudgetGain: 0.98, Tail: 2.5, TailRate: 0.1,
+		EpisodeHours: 4.74, Growth: 2.3, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, Forecasts: Forecasts{SlowHours: 168, Fade: 0.6, Clip: 4, Power: 6, Long: 0.02, Short: 0.1, Floor: 1, Trust: [6]float64{1, 1, 1, 1, 1, 1}}, BudgetGain: 0.98, Tail: 2.5, TailRate: 0.1,
 	}
 }
 

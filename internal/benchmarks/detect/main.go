@@ -54,16 +54,17 @@ func main() {
 	doc := flag.String("out", "docs/benchmarks-detect.md", "Markdown file to write.")
 	beside := flag.Bool("peers", false, "Write docs/benchmarks-peers.md instead: customary formulas on the same series.")
 	apart := flag.Bool("ablation", false, "Write docs/benchmarks-detect-ablation.md instead: what each detector and each part is worth.")
+	ahead := flag.Bool("forecasts", false, "Write docs/benchmarks-forecast.md instead: forecasts and times to a limit, set by set, and what each constant is worth.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *doc, *beside, *apart); err != nil {
+	if err := run(ctx, *doc, *beside, *apart, *ahead); err != nil {
 		fmt.Fprintln(os.Stderr, "detect:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, doc string, beside, apart bool) error {
+func run(ctx context.Context, doc string, beside, apart, ahead bool) error {
 	data := os.Getenv("TIDEMARK_DATA")
 	if data == "" {
 		return fmt.Errorf("set TIDEMARK_DATA to the folder that holds anomaly/")
@@ -74,6 +75,9 @@ func run(ctx context.Context, doc string, beside, apart bool) error {
 	b := &bench{data: data + "/anomaly", scorer: os.Getenv("TIDEMARK_BENCH"), observed: 7 * 24 * time.Hour}
 	if beside {
 		return b.comparison(ctx, "docs/benchmarks-peers.md")
+	}
+	if ahead {
+		return b.foretelling(ctx, "docs/benchmarks-forecast.md")
 	}
 	for _, part := range []func(context.Context) error{b.scores, b.budgets, b.forecasts, b.limits, b.holidays, b.filed, b.cost} {
 		if err := part(ctx); err != nil {
