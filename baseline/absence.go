@@ -59,13 +59,13 @@ func (s *Series) absent(sc *Score, t int64) {
 }
 
 // gapStat is the log of one plus the number of samples that should have come since the last one:
-// the times of day at which the series is usually absent do not count.
+// the times of day at which the series is usually absent do not count, nor those at which no series was there.
 func (s *Series) gapStat(t int64) float64 {
 	c := &s.core
 	s.page()
 	stride := max(c.step(), dayMs/int64(s.model.Slots()))
 	missed := 0.0
-	for x, n := c.Last+c.step(), 0; x <= t && n < 1000; x, n = x+stride, n+1 {
+	for x, n := max(c.Last, s.name.engine.blind.Load())+c.step(), 0; x <= t && n < 1000; x, n = x+stride, n+1 {
 		if share, days := s.model.Presence(x); days < 3 || share >= 0.5 {
 			missed += float64(min(stride, t-x+c.step())) / float64(c.step())
 		}

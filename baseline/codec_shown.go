@@ -15,7 +15,7 @@ import (
 
 // shown is the last score as it is saved.
 type shown struct {
-	Time, Since                   int64
+	Time, Since, Whole            int64
 	Value, Expected, Lower, Upper float64
 	Raw, Alarm                    float64
 	Active, Withheld, State       uint8
@@ -28,7 +28,7 @@ func (s *Series) appendShown(b []byte) ([]byte, error) {
 	sc := s.score()
 	lasting, peer, why := s.episode(), s.usually(), s.reason()
 	h := shown{
-		Time: sc.Time, Since: sc.Since, Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Raw: sc.Raw, Alarm: sc.Alarm,
+		Time: sc.Time, Since: sc.Since, Whole: s.whole(), Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Raw: sc.Raw, Alarm: sc.Alarm,
 		Active: bit(sc.Active), Withheld: bit(s.rare != nil && s.rare.withheld), State: uint8(sc.State),
 		Episode: bit(lasting != episode{}), Peer: bit(peer != nil), Seen: bit(why != nil),
 	}
@@ -55,13 +55,16 @@ func (s *Series) decodeShown(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if State(h.State) > Ready || !(h.Raw >= 0) || !(h.Alarm >= 0) || math.IsInf(h.Raw, 0) || math.IsInf(h.Alarm, 0) {
+	if State(h.State) > AfterGap || !(h.Raw >= 0) || !(h.Alarm >= 0) || math.IsInf(h.Raw, 0) || math.IsInf(h.Alarm, 0) {
 		return nil, errors.New("a score that is none")
 	}
 	s.last = markOf(Score{
 		Time: h.Time, Since: h.Since, Value: h.Value, Expected: h.Expected, Lower: h.Lower, Upper: h.Upper, Raw: h.Raw, Alarm: h.Alarm,
 		Active: h.Active != 0, Withheld: h.Withheld != 0, State: State(h.State), Detector: detector, Kind: detect.ByName(detector).Kind,
 	})
+	if h.Whole != 0 {
+		s.own().whole = h.Whole
+	}
 	if h.Withheld != 0 {
 		s.own().withheld = true
 	}

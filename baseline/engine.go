@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -35,6 +36,8 @@ type SeriesOptions struct {
 	Direction Direction
 	Limit     *float64 // a declared limit, for TimeToLimit
 	GroupBy   []string // labels that make siblings: peers and joint anomalies are found among them
+	// Window is how far each value looks back: the range of a rate, 0 for a plain sample.
+	Window time.Duration
 }
 
 // Engine holds the baselines of many series. All methods are safe for concurrent use; different
@@ -52,6 +55,8 @@ type Engine struct {
 
 	inputs sync.Pool // of *detect.Input, so that a sample allocates nothing
 	views  sync.Pool // of *seasonView, the same for an hour's end
+
+	blind atomic.Int64 // see Blind
 
 	tickMu sync.Mutex
 	stood  []int64 // times of the alarms of the last week that stood
@@ -201,7 +206,7 @@ func (e *Engine) options(watch string, o SeriesOptions) *SeriesOptions {
 }
 
 func (o *SeriesOptions) equal(p *SeriesOptions) bool {
-	return o.Direction == p.Direction && slices.Equal(o.GroupBy, p.GroupBy) &&
+	return o.Direction == p.Direction && o.Window == p.Window && slices.Equal(o.GroupBy, p.GroupBy) &&
 		(o.Limit == p.Limit || o.Limit != nil && p.Limit != nil && *o.Limit == *p.Limit)
 }
 

@@ -24,7 +24,7 @@ func (s *Series) Evidence() []Evidence {
 	out := make([]Evidence, len(all))
 	for i, d := range all {
 		out[i] = Evidence{Detector: d.Name, Kind: d.Kind, P: 1}
-		if u := math.Float32frombits(uint32(s.lastU[i]) << 16); u > 0 && s.last.State != Learning && !blank {
+		if u := math.Float32frombits(uint32(s.lastU[i]) << 16); u > 0 && s.last.State != Learning && s.last.State != AfterGap && !blank {
 			logp := s.pool.LogP(float64(u), &s.rates.Params)
 			out[i].Score, out[i].P = logp/s.budget(), math.Exp(-logp)
 		}

@@ -88,6 +88,9 @@ func (s *Series) sentence(x *Explanation) string {
 	if x.State == Learning.String() {
 		return fmt.Sprintf("Still learning: %s samples so far.", num(s.core.N))
 	}
+	if x.State == AfterGap.String() {
+		return s.gapped()
+	}
 	var b strings.Builder
 	if x.Score > 1 && s.reason() != nil {
 		s.abnormal(&b, x)

@@ -46,8 +46,8 @@ func (s *Series) ObserveAll(t []int64, v []float64, each func(Score)) {
 // has dealt with.
 func (s *Series) file(t []int64, v []float64, from int64, in *detect.Input) int {
 	c := &s.core
-	if s.blank() || t[0] <= c.Last {
-		s.take(t[0], v[0], in) // The first two tell the step, the late are left out.
+	if s.blank() || t[0] <= c.Last || s.torn(t[0], v[0]) {
+		s.take(t[0], v[0], in) // The first two tell the step; the late, and those after a hole, are left out.
 		return 1
 	}
 	mo := s.model.At(t[0])
@@ -59,6 +59,9 @@ func (s *Series) file(t []int64, v []float64, from int64, in *detect.Input) int 
 	i := 0
 	for ; i < len(t) && t[i] < end; i++ {
 		x := v[i]
+		if i > 0 && s.opens(last, t[i]) || isTorn(x) {
+			break
+		}
 		if !(x-x == 0) || t[i] <= last { // no number, or late
 			continue
 		}
@@ -76,7 +79,7 @@ func (s *Series) file(t []int64, v []float64, from int64, in *detect.Input) int 
 	}
 	s.model.File(mo, n, sum, float32(low), float32(high))
 	s.core.Filed += int32(min(n, math.MaxInt32-int(s.core.Filed)))
-	c.Last, c.LastValue = last, v[i-1]
+	c.Last, c.LastValue, c.Torn = last, v[i-1], 0
 	if c.LastValue-c.LastValue != 0 {
 		c.LastValue = sum / float64(n)
 	}

@@ -4,6 +4,7 @@ package baseline
 // have none of it.
 type rare struct {
 	episode
+	whole    int64    // until when samples are made of less than their window, see hole.go; 0 while they are whole
 	withheld bool     // the fleet's budget took the episode's alarm back
 	why      *why     // what made the last score; nil while it is not above 1
 	group    *group   // nil outside a group

@@ -19,16 +19,17 @@ const (
 // State says how much a series' baseline is worth.
 type State uint8
 
-// The states, in order: learning has no score, warming has a wide band and a damped score, ready
-// has what the configuration promises.
+// The states: learning has no score, warming has a wide band and a damped score, ready has what the
+// configuration promises. After a gap there is no score either: the value is made of less than its window.
 const (
 	Learning State = iota
 	Warming
 	Ready
+	AfterGap
 )
 
 // String is the state as exported.
-func (s State) String() string { return [...]string{"learning", "warming", "ready"}[s] }
+func (s State) String() string { return [...]string{"learning", "warming", "ready", "after a gap"}[s] }
 
 // Score is what the baseline says of one sample.
 type Score struct {

@@ -36,8 +36,8 @@ type core struct {
 	OtherRun     uint8       // how often in a row
 	Kind         season.Kind // season in force at the last sample
 	Signs        uint8       // signs ever seen, see negative and positive
-	_            uint8
-	Block        int32 // number of the current block, first and second stage
+	Torn         uint8       // 1: the last sample was not learned, see hole.go
+	Block        int32       // number of the current block, first and second stage
 	Block2       int32
 	Hour         int32   // of the last sample, since 1970
 	Filed        int32   // samples that were filed before the first that was observed
@@ -191,6 +191,9 @@ func (s *Series) silent(t int64, v float64) Score {
 
 func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 	c := &s.core
+	if late := c.Last != 0 && t <= c.Last; !late && s.torn(t, v) {
+		return s.suspend(t, v)
+	}
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		sc := s.silent(t, v)
 		if !s.blank() && t > c.Last {
@@ -211,7 +214,7 @@ func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 	r := s.rates
 	value := v
 	v = max(-limitValue, min(limitValue, v))
-	gap := t-c.Last > 3*c.step()
+	gap := s.missed(t) || c.Torn != 0
 	day, kind := s.model.Day, s.model.Active()
 	mo := s.model.At(t)
 	if mo.NewSlot {
@@ -288,10 +291,8 @@ func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 	}
 	s.alarm(&sc, t)
 
-	if gap && s.model.Filled >= 3 { // before, nobody knows which gaps are usual
-		s.gap.Max = max(s.gap.Max, float32(s.gapStat(t-c.step())))
-	}
-	c.Last = t
+	s.endGap(t)
+	c.Last, c.Torn = t, 0
 	s.learn(mo, v, expected, res, short, surprise, floor)
 	c.LastValue = v
 	return sc

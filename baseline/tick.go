@@ -102,6 +102,12 @@ func (e *Engine) leave(s *Series) {
 // what needs them all: peers, joint anomalies, the fleet's budget. It returns only what changes a
 // score, in a fixed order. It may run beside Observe, but not beside itself.
 func (e *Engine) EndTick(watch string, t int64) []Finding {
+	return append(e.compare(watch, t), e.withhold(watch, t)...)
+}
+
+// compare is the part of EndTick that learns: peers and joint anomalies. The fleet's budget is a matter of what pages,
+// so history has no part in it.
+func (e *Engine) compare(watch string, t int64) []Finding {
 	e.mu.Lock()
 	groups := make([]*group, 0, len(e.groups))
 	for _, g := range e.groups {
@@ -116,7 +122,7 @@ func (e *Engine) EndTick(watch string, t int64) []Finding {
 	for _, g := range groups {
 		out = append(out, g.tick(t, &e.params)...)
 	}
-	return append(out, e.withhold(watch, t)...)
+	return out
 }
 
 // tick looks at one group.

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -57,7 +58,11 @@ func Files(dir string) ([]string, error) {
 // ErrHeader is returned for a file without the columns timestamp and value.
 var ErrHeader = errors.New("the header must name timestamp and value")
 
-// Read decodes a CSV with the columns timestamp (unix seconds) and value. An empty value is NaN.
+// torn is the value of a row whose window reaches over a hole in the scrapes.
+const torn = "gap"
+
+// Read decodes a CSV with the columns timestamp (unix seconds) and value. An empty value is NaN, and gap is one that
+// a live process would not score, since its window reaches over a hole in the scrapes.
 func Read(r io.Reader) ([]Row, error) {
 	cr := csv.NewReader(bufio.NewReaderSize(r, 1<<16))
 	cr.ReuseRecord = true
@@ -82,9 +87,11 @@ func Read(r io.Reader) ([]Row, error) {
 		if row.Time, err = strconv.ParseFloat(rec[ti], 64); err != nil || math.IsNaN(row.Time) || math.Abs(row.Time) > 1e12 {
 			return nil, fmt.Errorf("row %d: timestamp %q is not in unix seconds", len(rows)+2, rec[ti])
 		}
-		if rec[vi] != "" {
+		if rec[vi] == torn {
+			row.Value = baseline.Torn()
+		} else if rec[vi] != "" {
 			if row.Value, err = strconv.ParseFloat(rec[vi], 64); err != nil && !errors.Is(err, strconv.ErrRange) {
-				return nil, fmt.Errorf("row %d: value %q is not a number", len(rows)+2, rec[vi])
+				return nil, fmt.Errorf("row %d: value %q is neither a number nor gap", len(rows)+2, rec[vi])
 			}
 		}
 		rows = append(rows, row)
@@ -94,12 +101,18 @@ func Read(r io.Reader) ([]Row, error) {
 // Score runs rows through a new series of the engine, in order, and hands each score to each.
 // Rows are scored causally: nothing of a later row is known.
 func Score(e *baseline.Engine, name string, rows []Row, each func(Row, baseline.Score)) *baseline.Series {
-	s := e.Add("backtest", labels.FromStrings(model.MetricNameLabel, name), 0, baseline.SeriesOptions{})
+	return score(e, name, 0, rows, each)
+}
+
+func score(e *baseline.Engine, name string, window time.Duration, rows []Row, each func(Row, baseline.Score)) *baseline.Series {
+	s := e.Add("backtest", labels.FromStrings(model.MetricNameLabel, name), 0, baseline.SeriesOptions{Window: window})
 	for _, r := range rows {
-		each(r, s.Observe(int64(math.Round(r.Time*1000)), r.Value))
+		each(r, s.Observe(milli(r), r.Value))
 	}
 	return s
 }
+
+func milli(r Row) int64 { return int64(math.Round(r.Time * 1000)) }
 
 // Header is the first line of a result.
 const Header = "timestamp,value,score,expected,lower,upper,raw\n"
@@ -108,7 +121,11 @@ const Header = "timestamp,value,score,expected,lower,upper,raw\n"
 func Append(b []byte, r Row, s baseline.Score) []byte {
 	b = strconv.AppendFloat(b, r.Time, 'f', -1, 64)
 	b = append(b, ',')
-	b = strconv.AppendFloat(b, r.Value, 'g', -1, 64)
+	if math.Float64bits(r.Value) == math.Float64bits(baseline.Torn()) {
+		b = append(b, torn...)
+	} else {
+		b = strconv.AppendFloat(b, r.Value, 'g', -1, 64)
+	}
 	for i, x := range [...]float64{s.Alarm, s.Expected, s.Lower, s.Upper, s.Raw} {
 		b = append(b, ',')
 		if x != x {
@@ -126,6 +143,8 @@ func Append(b []byte, r Row, s baseline.Score) []byte {
 type Options struct {
 	In, Out  string
 	Config   baseline.Config
+	Window   time.Duration      // how far each value looks back, see baseline.SeriesOptions
+	Siblings bool               // the files of a folder are compared with each other
 	Workers  int                // at least 1; the results do not depend on it
 	Progress func(done, of int) // called from any goroutine, one at a time; may be nil
 	New      func() (*baseline.Engine, error)
@@ -145,17 +164,32 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	g.SetLimit(max(1, o.Workers))
 	var mu sync.Mutex
 	done := 0
-	for i, f := range files {
+	jobs := make([][]int, len(files))
+	for i := range files {
+		jobs[i] = []int{i}
+	}
+	score := func(of []int) error {
+		i := of[0]
+		if err := o.file(files[i], &sum.Series[i]); err != nil {
+			return fmt.Errorf("backtest %s: %w", files[i], err)
+		}
+		return nil
+	}
+	if o.Siblings {
+		jobs = byFolder(files)
+		score = func(of []int) error { return o.folder(files, of, sum.Series) }
+	}
+	for _, of := range jobs {
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := o.file(f, &sum.Series[i]); err != nil {
-				return fmt.Errorf("backtest %s: %w", f, err)
+			if err := score(of); err != nil {
+				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			done++
+			done += len(of)
 			if o.Progress != nil {
 				o.Progress(done, len(files))
 			}
@@ -169,13 +203,8 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 }
 
 // file scores one file on an engine of its own: files are strangers to each other.
-func (o *Options) file(rel string, sum *SeriesSummary) (err error) {
-	in, err := os.Open(filepath.Join(o.In, rel))
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	rows, err := Read(in)
+func (o *Options) file(rel string, sum *SeriesSummary) error {
+	rows, err := o.read(rel)
 	if err != nil {
 		return err
 	}
@@ -183,6 +212,22 @@ func (o *Options) file(rel string, sum *SeriesSummary) (err error) {
 	if err != nil {
 		return err
 	}
+	return o.write(rel, sum, func(put func(Row, baseline.Score)) {
+		score(engine, rel, o.Window, rows, put)
+	})
+}
+
+func (o *Options) read(rel string) ([]Row, error) {
+	in, err := os.Open(filepath.Join(o.In, rel))
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return Read(in)
+}
+
+// write writes the result of a file: what fill puts, in this order.
+func (o *Options) write(rel string, sum *SeriesSummary, fill func(put func(Row, baseline.Score))) (err error) {
 	out := filepath.Join(o.Out, rel)
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
@@ -198,7 +243,7 @@ func (o *Options) file(rel string, sum *SeriesSummary) (err error) {
 	}
 	sum.File = rel
 	var buf []byte
-	Score(engine, rel, rows, func(r Row, s baseline.Score) {
+	fill(func(r Row, s baseline.Score) {
 		sum.add(s)
 		buf = Append(buf[:0], r, s)
 		_, _ = w.Write(buf) // the error stays in w and Flush returns it

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -69,7 +70,7 @@ func TestBadFilesAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"time,value\n1,2\n":         "the header must name timestamp and value, found time, value",
 		"timestamp,value\nnoon,2\n": `row 2: timestamp "noon" is not in unix seconds`,
-		"timestamp,value\n1,many\n": `row 2: value "many" is not a number`,
+		"timestamp,value\n1,many\n": `row 2: value "many" is neither a number nor gap`,
 		"":                          "read header: EOF",
 	} {
 		_, err := backtest.Read(strings.NewReader(text))
@@ -95,4 +96,81 @@ func FuzzRead(f *testing.F) {
 			require.False(t, math.IsNaN(s.Raw) || math.IsNaN(s.Alarm))
 		})
 	})
+}
+
+func TestFilesOfAFolderAreSiblings(t *testing.T) {
+	const n = 5 * 288
+	files := map[string]string{}
+	for k := range 6 {
+		var b strings.Builder
+		b.WriteString("timestamp,value\n")
+		for i := range n {
+			v := 100 + 60*math.Sin(float64(i)/37) + 40*math.Sin(float64(i)/11) + float64(5*k) + 0.3*math.Sin(float64((i*7919+k*13)%97))
+			if k == 2 && i >= n-40 {
+				v = 100
+			}
+			b.WriteString(strconv.Itoa(1700000000+300*i) + "," + strconv.FormatFloat(v, 'g', 8, 64) + "\n")
+		}
+		files["job/"+strconv.Itoa(k)+".csv"] = b.String()
+	}
+	files["other/0.csv"] = files["job/2.csv"]
+	outlier := func(siblings bool) (n int) {
+		in := t.TempDir()
+		for name, text := range files {
+			path := filepath.Join(in, name)
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		}
+		sum, err := backtest.Run(context.Background(), backtest.Options{In: in, Out: t.TempDir(), Config: baseline.DefaultConfig(), Workers: 2, Siblings: siblings})
+		require.NoError(t, err)
+		require.Len(t, sum.Series, len(files))
+		for _, s := range sum.Series {
+			require.NotEmpty(t, s.File)
+			for _, e := range s.Episodes {
+				if e.Detector == "peer_outlier" {
+					require.Equal(t, filepath.Join("job", "2.csv"), s.File)
+					n++
+				}
+			}
+		}
+		return n
+	}
+	require.Zero(t, outlier(false))
+	require.Positive(t, outlier(true))
+}
+
+func TestRowsOfSiblingsMustBeInOrder(t *testing.T) {
+	in := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(in, "a.csv"), []byte("timestamp,value\n60,1\n60,2\n"), 0o644))
+	_, err := backtest.Run(context.Background(), backtest.Options{In: in, Out: t.TempDir(), Config: baseline.DefaultConfig(), Siblings: true})
+	require.EqualError(t, err, "backtest a.csv: row 3 is not later than the one before; siblings need rows in order of time")
+}
+
+func TestRowsAfterAHoleAreNotScored(t *testing.T) {
+	const gap, n = 1500, 1520
+	var b strings.Builder
+	b.WriteString("timestamp,value\n")
+	for i := range n {
+		at, v := 60*i, strconv.Itoa(100+i%7)
+		if i >= gap {
+			at += 3600
+		}
+		switch {
+		case i >= gap && i < gap+5:
+			v = strconv.Itoa(20 * (i - gap)) // What rate makes of it.
+		case i == gap+15:
+			v = "gap"
+		}
+		b.WriteString(strconv.Itoa(1700000000+at) + "," + v + "\n")
+	}
+	for window, want := range map[time.Duration]bool{0: true, 5 * time.Minute: false} {
+		in, out := t.TempDir(), t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(in, "x.csv"), []byte(b.String()), 0o644))
+		sum, err := backtest.Run(context.Background(), backtest.Options{In: in, Out: out, Config: baseline.DefaultConfig(), Window: window})
+		require.NoError(t, err)
+		require.Equal(t, want, sum.Series[0].Alarms > 0)
+		text, err := os.ReadFile(filepath.Join(out, "x.csv"))
+		require.NoError(t, err)
+		require.Contains(t, string(text), ",gap,0,,,,0\n")
+	}
 }

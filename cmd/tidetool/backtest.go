@@ -27,6 +27,8 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 	cmd.Flag("in", "Folder with CSV files of the columns timestamp (unix seconds) and value.").Required().ExistingDirVar(&o.In)
 	cmd.Flag("out", "Folder for the results, one file per input file.").Required().StringVar(&o.Out)
 	cmd.Flag("config", "Configuration file; its section baseline is used.").StringVar(&config)
+	cmd.Flag("window", "How far each value looks back: the range of the rate that made them, as 5m. Rows whose window reaches over a hole are not scored.").Default("0s").DurationVar(&o.Window)
+	cmd.Flag("siblings", "Compare the files of each folder with each other, as a watch with group_by does.").BoolVar(&o.Siblings)
 	cmd.Flag("workers", "Files scored at the same time. The results do not depend on it.").Default(fmt.Sprint(runtime.GOMAXPROCS(0))).IntVar(&o.Workers)
 	cmd.Flag("summary", "Print the rate of alarms and the longest anomalies.").BoolVar(&summary)
 	cmd.Flag("html", "Also write a page with a band chart of every series.").StringVar(&page)

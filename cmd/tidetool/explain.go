@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/tidemark/tidemark/internal/progress"
+	"github.com/tidemark/tidemark/internal/promread"
 	"github.com/tidemark/tidemark/internal/replay"
 )
 
@@ -152,7 +153,7 @@ func (e *explainCmd) ofHistory(ctx context.Context, s streams, matchers []*label
 		return nil, err
 	}
 	bar := progress.New(s.err, "Learning")
-	found, err := replay.Explain(ctx, c, cfg.Baseline, w, matchers, at, bar.Set)
+	found, err := replay.Explain(ctx, promread.Scrapes{Client: c}, cfg.Baseline, w, matchers, at, bar.Set)
 	bar.Done()
 	if err != nil {
 		return nil, err

@@ -63,8 +63,8 @@ func (s *session) holdOf(ls model.LabelSet) (time.Duration, bool) {
 }
 
 // seriesOptions are what a watch says to the baselines.
-func seriesOptions(w rules.Watch) baseline.SeriesOptions {
-	o := baseline.SeriesOptions{Limit: w.Limit, GroupBy: w.GroupBy}
+func seriesOptions(w *watch) baseline.SeriesOptions {
+	o := baseline.SeriesOptions{Limit: w.Limit, GroupBy: w.GroupBy, Window: w.window}
 	switch w.Direction {
 	case rules.Up:
 		o.Direction = baseline.Up

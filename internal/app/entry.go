@@ -147,16 +147,22 @@ func (e *entry) labelSet() model.LabelSet { return labelSetOf(e.series.Labels())
 // observe learns samples, those that are not newer than the last one left out: those before filedBefore as old
 // history, see baseline.Series.Learn.
 func (e *entry) observe(t []int64, v []float64, filedBefore int64) {
-	for len(t) > 0 && t[0] <= e.seen {
-		t, v = t[1:], v[1:]
-	}
-	if len(t) == 0 {
+	n := e.unseen(t)
+	if t, v = t[n:], v[n:]; len(t) == 0 {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.series.Learn(t, v, filedBefore, func(sc baseline.Score) { e.note(sc, true) })
 	e.seen, e.lastSample = t[len(t)-1], t[len(t)-1] // The last may have been filed.
+}
+
+// unseen is where samples begin that are newer than the last one.
+func (e *entry) unseen(t []int64) (n int) {
+	for n < len(t) && t[n] <= e.seen {
+		n++
+	}
+	return n
 }
 
 // observeOne scores one sample.
@@ -187,6 +193,9 @@ func (e *entry) keep(sc baseline.Score, sample bool) {
 	defer e.mu.Unlock()
 	e.note(sc, sample)
 }
+
+// found notes what only the whole of a tick shows of the series.
+func (e *entry) found(f baseline.Finding) { e.keep(f.Score, e.lastSample == f.Score.Time) }
 
 // note is keep for callers that hold the lock.
 func (e *entry) note(sc baseline.Score, sample bool) {

@@ -54,7 +54,7 @@ func watched(t *testing.T, src *fleet, now *time.Time) *evidence {
 	s := newScorer(promslog.NewNopLogger(), reg, src, engine, time.Hour, func(context.Context) ([]rules.Watch, error) { return []rules.Watch{w}, nil },
 		clock, newStages(clock, reg), func(time.Time, *entry) {})
 	require.NoError(t, s.update(t.Context()))
-	require.NoError(t, s.catchUp(t.Context(), s.watches[0]))
+	require.NoError(t, s.catchUp(t.Context(), s.watches[0], false))
 	cfg := correlate.DefaultConfig()
 	return newEvidence(evidenceDeps{now: clock, graph: topology.NewGraph(topology.Options{}), scorer: s, labels: &cfg}, func(string) {})
 }
@@ -101,7 +101,7 @@ func TestARankingIsRenewedAsTimeGoesBy(t *testing.T) {
 	require.True(t, r.NoClearCause)
 	for now.Before(alerted.Add(4 * time.Minute)) {
 		now = now.Add(time.Second)
-		require.NoError(t, ev.deps.scorer.catchUp(t.Context(), ev.deps.scorer.watches[0]))
+		require.NoError(t, ev.deps.scorer.catchUp(t.Context(), ev.deps.scorer.watches[0], false))
 		ev.renew()
 		ev.drain(t.Context())
 	}
@@ -112,7 +112,7 @@ func TestARankingIsRenewedAsTimeGoesBy(t *testing.T) {
 
 	// Hours later another alert joins: the samples of that time are gone, what was seen stands.
 	now = alerted.Add(9 * time.Hour)
-	require.NoError(t, ev.deps.scorer.catchUp(t.Context(), ev.deps.scorer.watches[0]))
+	require.NoError(t, ev.deps.scorer.catchUp(t.Context(), ev.deps.scorer.watches[0], false))
 	q := question()
 	q.Entities = q.Entities[:1]
 	ev.Ranking(q)

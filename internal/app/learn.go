@@ -61,7 +61,7 @@ func (s *scorer) toLearn() *watch {
 func (s *scorer) learn(ctx context.Context, w *watch) error {
 	pause := 2 * time.Second
 	for {
-		err := s.catchUp(promread.Paced(ctx), w)
+		err := s.catchUp(promread.Paced(ctx), w, false)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -104,7 +104,7 @@ func (s *scorer) advance(ctx context.Context, w *watch) (bool, error) {
 		}
 	}
 	before := w.next
-	err := s.catchUp(ctx, w)
+	err := s.catchUp(ctx, w, true)
 	s.live.steps.WithLabelValues("read").Add(float64(w.next.Sub(before) / w.interval))
 	w.fed = err == nil && w.tap != nil && s.agree(w)
 	if w.fed {

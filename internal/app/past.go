@@ -63,7 +63,7 @@ func NewPast(cfg *config.Config, prom *promread.Client, opts PastOptions) (*Past
 	edges := cfg.Topology.Options()
 	edges.TTL, edges.Retention = max(edges.TTL, 2*p.spacing), max(edges.Retention, opts.To.Sub(opts.From)+2*p.spacing)
 	s.graph, s.sources = topology.NewGraph(edges), cfg.Topology.Sources()
-	p.reads = &ahead{read: prom, end: opts.To, blocks: map[string]*block{}}
+	p.reads = &ahead{read: promread.Scrapes{Client: prom}, end: opts.To, blocks: map[string]*block{}}
 	p.matrix = &aheadQueries{client: prom, end: opts.To, step: changeInterval, blocks: map[string]*queried{}}
 	s.scorer = newScorer(opts.Logger, s.registry, p.reads, s.engine, time.Duration(cfg.Baseline.History), s.discover, a.now, a.stages,
 		func(now time.Time, e *entry) { s.incidents.anomaly(now, e) })
@@ -96,7 +96,7 @@ func (p *Past) Learn(ctx context.Context, progress func(share float64)) error {
 		watches = nil
 	}
 	for i, w := range watches {
-		err := p.s.scorer.catchUp(ctx, w)
+		err := p.s.scorer.catchUp(ctx, w, false)
 		p.s.scorer.note(w, err)
 		warn("watch "+w.Name, err)
 		progress(float64(i+1) / float64(len(watches)))

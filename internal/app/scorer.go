@@ -53,6 +53,7 @@ type scorer struct {
 	live    *live
 	learned atomic.Bool
 	taken   atomic.Int64 // Samples learned and scored.
+	lit     int64        // The newest step at which any series had a sample, in ms; used by the scoring loop alone.
 	began   time.Time
 	alone   bool          // No learners run: a watch is learned when it is first scored.
 	wake    chan struct{} // Says to learners that there may be a watch to learn.
@@ -143,7 +144,10 @@ const discoverInterval = 10 * time.Minute
 const learnSlice = 7 * 24 * time.Hour
 
 // catchUp evaluates the watch from its next step to now, slice by slice, and scores what comes.
-func (s *scorer) catchUp(ctx context.Context, w *watch) error {
+//
+// Series that are compared with each other are fed tick by tick in the last part of the history, and live. Live the
+// last tick is left open: its end comes when those that are absent are known.
+func (s *scorer) catchUp(ctx context.Context, w *watch, live bool) error {
 	end := s.now().Add(-w.delay()).Truncate(w.interval)
 	s.mu.Lock()
 	if w.next.IsZero() {
@@ -152,12 +156,16 @@ func (s *scorer) catchUp(ctx context.Context, w *watch) error {
 	begin := w.next
 	s.mu.Unlock()
 	for from := begin; !from.After(end); {
-		to := from.Add(learnSlice)
-		if to.After(end) {
-			to = end
-		}
-		if err := s.evaluate(ctx, w, from, to); err != nil {
+		to, ticks := s.slice(w, from, end)
+		if err := s.evaluate(ctx, w, from, to, ticks); err != nil {
 			return err
+		}
+		if ticks != nil {
+			open := int64(0)
+			if live {
+				open = end.UnixMilli()
+			}
+			ticks.feed(open)
 		}
 		from = to.Add(w.interval)
 		s.mu.Lock()
@@ -172,14 +180,18 @@ func (s *scorer) catchUp(ctx context.Context, w *watch) error {
 
 // evaluate scores the steps from..to of one watch. A step that has been scored is not scored again:
 // the series itself drops samples that are not newer than its last one.
-func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time) error {
+func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time, ticks *ticks) error {
 	filedBefore := s.engine.FiledBefore(s.now())
 	err := s.read.Range(ctx, w.Expr, from, to, w.interval, func(ls labels.Labels, t []int64, v []float64) error {
 		e := s.entry(w, ls)
 		if e == nil {
 			return nil
 		}
-		e.observe(t, v, filedBefore)
+		if ticks == nil {
+			e.observe(t, v, filedBefore)
+		} else if n := e.unseen(t); n < len(t) {
+			ticks.add(e, t[n:], v[n:])
+		}
 		s.metrics.samples.Add(float64(len(t)))
 		s.taken.Add(int64(len(t)))
 		return nil
@@ -188,6 +200,72 @@ func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time) err
 		return fmt.Errorf("evaluate watch %s: %w", w.Name, err)
 	}
 	return nil
+}
+
+// tickSamples bounds the samples that are held until all series of their tick are there.
+const tickSamples = 1 << 20
+
+// slice is how far one call evaluates a watch from a time on, and where to collect its samples when they are to be
+// fed tick by tick.
+func (s *scorer) slice(w *watch, from, end time.Time) (to time.Time, together *ticks) {
+	to = from.Add(learnSlice)
+	if len(w.GroupBy) > 0 {
+		alone := time.UnixMilli(max(end.Add(-baseline.Together).UnixMilli(), s.engine.FiledBefore(s.now())))
+		if from.Before(alone) {
+			to = minTime(to, alone.Truncate(w.interval))
+		} else {
+			s.mu.Lock()
+			steps := tickSamples / max(1, len(w.list))
+			s.mu.Unlock()
+			to = from.Add(time.Duration(min(max(1, steps), int(time.Hour*24/w.interval))) * w.interval)
+			together = &ticks{s.engine.Ticks(w.Name), map[*baseline.Series]*entry{}}
+		}
+	}
+	return minTime(to, end), together
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// ticks are the samples of a slice of a watch whose series are compared.
+type ticks struct {
+	*baseline.Ticks
+	of map[*baseline.Series]*entry
+}
+
+func (k *ticks) add(e *entry, t []int64, v []float64) {
+	k.of[e.series] = e
+	k.Add(e.series, t, v)
+}
+
+// feed observes them tick by tick; the tick at open is left without its end.
+func (k *ticks) feed(open int64) {
+	k.Feed(open, func(bs *baseline.Series, sc baseline.Score) { k.of[bs].keep(sc, true) },
+		func(f baseline.Finding) { k.of[f.Series].found(f) })
+}
+
+// blindFrom is how many series there must be before the silence of all of them is taken for that of the monitoring.
+const blindFrom = 10
+
+// blind says whether no series of any watch has had a sample for two steps of a watch whose series are given, as while
+// Prometheus is down: then none of them is absent.
+func (s *scorer) blind(w *watch, of []*entry, step int64) bool {
+	for _, e := range of {
+		if e.lastSample == step {
+			s.lit = max(s.lit, step)
+			return false
+		}
+	}
+	if s.lit == 0 { // The process has just begun.
+		if newest := s.newest(); !newest.IsZero() {
+			s.lit = newest.UnixMilli()
+		}
+	}
+	return s.lit != 0 && s.lit <= step-2*w.interval.Milliseconds() && s.Len() >= blindFrom
 }
 
 // telling are the labels by which people know a series, the most telling first.
@@ -224,6 +302,9 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 	last := w.next.Add(-w.interval).UnixMilli()
 	entries := s.inOrder(w)
 	successors := replaced(entries, last)
+	if s.blind(w, entries, last) {
+		s.engine.Blind(last)
+	}
 	for _, e := range entries {
 		e.absent(last, successors[e])
 	}
@@ -232,7 +313,7 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 		e := s.entryOf(w, f.Series)
 		s.mu.Unlock()
 		if e != nil {
-			e.keep(f.Score, e.lastSample == f.Score.Time)
+			e.found(f)
 		}
 	}
 	for _, e := range entries {

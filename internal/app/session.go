@@ -85,7 +85,7 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 	s.sources = cfg.Topology.Sources()
 	s.registry.MustRegister(topology.NewCollector(s.graph, a.now))
 	s.lines, s.spans = newLines(s.registry, a.now), newSpans(s.registry, a.now)
-	s.scorer = newScorer(a.logger, s.registry, s.prom, s.engine, time.Duration(cfg.Baseline.History), s.discover, a.now, a.stages,
+	s.scorer = newScorer(a.logger, s.registry, promread.Scrapes{Client: s.prom}, s.engine, time.Duration(cfg.Baseline.History), s.discover, a.now, a.stages,
 		func(now time.Time, e *entry) { s.incidents.anomaly(now, e) })
 	if s.incidents, err = newIncidents(s); err != nil {
 		return nil, err

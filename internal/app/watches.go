@@ -13,6 +13,7 @@ import (
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/internal/export"
 	"github.com/tidemark/tidemark/internal/feed"
+	"github.com/tidemark/tidemark/internal/promread"
 	"github.com/tidemark/tidemark/internal/web"
 	"github.com/tidemark/tidemark/rules"
 )
@@ -23,7 +24,8 @@ type watch struct {
 	metric   string // What it measures, in words, for the ranking of causes.
 	unit     string // Of its values, see rules.Unit.
 	interval time.Duration
-	next     time.Time // The first step not scored yet.
+	window   time.Duration // How far each value looks back.
+	next     time.Time     // The first step not scored yet.
 	learned  bool
 	done     float64 // Share of the history that is learned.
 	err      error
@@ -91,7 +93,7 @@ func (s *scorer) update(ctx context.Context) error {
 		key := s.cursorKey(fw)
 		w, known := old[key]
 		if !known {
-			w = &watch{metric: metricOf(fw.Name, fw.Expr), unit: rules.Unit(fw.Expr), interval: time.Duration(fw.Interval), next: s.cursors[key], tap: s.live.tap(fw)}
+			w = &watch{metric: metricOf(fw.Name, fw.Expr), unit: rules.Unit(fw.Expr), interval: time.Duration(fw.Interval), window: promread.Window(fw.Expr), next: s.cursors[key], tap: s.live.tap(fw)}
 		}
 		w.Watch = fw
 		s.watches = append(s.watches, w)
@@ -226,7 +228,7 @@ func (s *scorer) known(w *watch, ls labels.Labels) *entry {
 
 // enter begins to watch a series; the lock is held.
 func (s *scorer) enter(w *watch, ls labels.Labels) *entry {
-	e := &entry{series: s.engine.Add(w.Name, ls, w.interval, seriesOptions(w.Watch)), watch: w}
+	e := &entry{series: s.engine.Add(w.Name, ls, w.interval, seriesOptions(w)), watch: w}
 	if len(s.entries) < export.AutoLimit {
 		e.more = &more{ring: &ring{}, kept: textsOf(ls, w.Name)}
 	}

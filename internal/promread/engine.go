@@ -35,7 +35,8 @@ func newEngine(c *Client) *engine {
 
 // eval evaluates one slice of steps, all samples of which are in memory for its time.
 func (e *engine) eval(ctx context.Context, p plan, g grid, fn func(labels.Labels, []int64, []float64) error) error {
-	q, err := e.promql.NewRangeQuery(ctx, &storageReader{client: e.client}, nil, p.expr.String(),
+	reader := &storageReader{client: e.client, grid: g}
+	q, err := e.promql.NewRangeQuery(ctx, reader, nil, p.expr.String(),
 		time.UnixMilli(g.start), time.UnixMilli(g.end), time.Duration(g.step)*time.Millisecond)
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (e *engine) eval(ctx context.Context, p plan, g grid, fn func(labels.Labels
 		}
 		t, v = t[:0], v[:0]
 		for _, point := range s.Floats {
-			t, v = append(t, point.T), append(v, point.F)
+			t, v = append(t, point.T), append(v, reader.wholeOr(point.T, point.F))
 		}
 		if err := fn(s.Metric, t, v); err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 const maxLiveWindow = time.Hour
 
 // Live evaluates an expression on samples that are at hand, one step after the other: plain selectors, and rate,
-// irate and increase of one. It is the function that Range uses, so the values are the same. It is not safe for
+// irate and increase of one. It is the function that Scrapes.Range uses, so the values are the same. It is not safe for
 // concurrent use.
 type Live struct {
 	// Matchers select the series.
@@ -46,7 +46,7 @@ func (l *Live) Labels(ls labels.Labels) labels.Labels {
 // At is the value at a step, or false when there is none. t and v are the samples of one series in order
 // of time; they may be changed.
 func (l *Live) At(step int64, t []int64, v []float64) (float64, bool) {
-	g := grid{start: step, end: step, step: 1, window: l.plan.window}
+	g := grid{start: step, end: step, step: 1, window: l.plan.window, marks: true}
 	l.outT, l.outV = l.plan.fn(g, t, v, l.outT[:0], l.outV[:0])
 	if len(l.outV) == 0 {
 		return 0, false

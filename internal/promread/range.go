@@ -23,6 +23,10 @@ import (
 // a histogram is left out. fn must not call Range or Read of the same client. An error of fn ends it
 // and is returned.
 func (c *Client) Range(ctx context.Context, expr string, from, to time.Time, step time.Duration, fn func(ls labels.Labels, t []int64, v []float64) error) error {
+	return c.evaluate(ctx, expr, from, to, step, false, fn)
+}
+
+func (c *Client) evaluate(ctx context.Context, expr string, from, to time.Time, step time.Duration, marks bool, fn func(ls labels.Labels, t []int64, v []float64) error) error {
 	p, err := newPlan(expr, c.Lookback())
 	if err != nil {
 		return fmt.Errorf("evaluate %q: %w", expr, err)
@@ -31,7 +35,7 @@ func (c *Client) Range(ctx context.Context, expr string, from, to time.Time, ste
 		return fmt.Errorf("evaluate %q: the step is %s: must be a millisecond at least", expr, step)
 	}
 	ms := step.Milliseconds()
-	g := grid{start: ceilTo(from.UnixMilli(), ms), end: floorTo(to.UnixMilli(), ms), step: ms, window: p.window, offset: p.offset}
+	g := grid{start: ceilTo(from.UnixMilli(), ms), end: floorTo(to.UnixMilli(), ms), step: ms, window: p.window, offset: p.offset, marks: marks}
 	var own error // What fn returned; it must not be taken for a failure of reading.
 	emit := func(ls labels.Labels, t []int64, v []float64) error {
 		if own = fn(ls, t, v); own != nil {

@@ -16,6 +16,21 @@ import (
 type storageReader struct {
 	client *Client
 	loaded int
+	grid   grid
+	holes  []*tally // Of each selector; none where torn values are not asked for.
+	dec    floatDecoder
+	t      []int64
+	v      []float64
+}
+
+// wholeOr is the value of a step, or torn when most series of a selector have a hole in their window.
+func (s *storageReader) wholeOr(step int64, v float64) float64 {
+	for _, h := range s.holes {
+		if h.at(step) {
+			return Torn()
+		}
+	}
+	return v
 }
 
 // Querier implements storage.Queryable.
@@ -36,6 +51,10 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 		from, to = hints.Start, hints.End
 	}
 	h := &chunkHandler{storage: q.storage, from: from, to: to}
+	if q.storage.grid.marks && hints != nil {
+		h.holes = newTally(q.storage.grid, from, to, reachOf(hints))
+		q.storage.holes = append(q.storage.holes, h.holes)
+	}
 	if _, err := q.storage.client.readOnce(ctx, ms, from, to, h); err != nil {
 		return storage.ErrSeriesSet(err)
 	}
@@ -67,6 +86,7 @@ type chunkHandler struct {
 	cur      *chunkSeries
 	size     int // Samples of the current series.
 	all      []*chunkSeries
+	holes    *tally // Nil where nobody asks.
 }
 
 func (h *chunkHandler) series(s seriesLabels) error {
@@ -130,10 +150,32 @@ func (h *chunkHandler) end() error {
 	if h.cur == nil {
 		return nil
 	}
+	if err := h.judge(); err != nil {
+		return err
+	}
 	h.storage.loaded += h.size
 	h.storage.client.metrics.samples.Add(float64(h.size))
 	h.all = append(h.all, h.cur)
 	h.cur = nil
+	return nil
+}
+
+// judge looks at the scrapes of the current series.
+func (h *chunkHandler) judge() error {
+	s := h.storage
+	if h.holes == nil {
+		return nil
+	}
+	s.t, s.v = s.t[:0], s.v[:0]
+	for _, ck := range h.cur.chunks {
+		var err error
+		if s.t, s.v, _, err = s.dec.decode(chunk{encoding: uint64(ck.Encoding()), data: ck.Bytes()}, h.from, h.to, s.t, s.v); err != nil {
+			return err
+		}
+	}
+	s.t, s.v = ordered(s.t, s.v)
+	s.t, s.v = withoutStale(s.t, s.v)
+	h.holes.add(s.t)
 	return nil
 }
 

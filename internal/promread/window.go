@@ -15,6 +15,7 @@ type windowFunc func(g grid, t []int64, v []float64, outT []int64, outV []float6
 type grid struct {
 	start, end, step int64
 	window, offset   int64
+	marks            bool // Values whose window reaches over a hole become torn.
 }
 
 // windowFuncs are the PromQL functions that are computed straight from samples. Each gives bit
@@ -31,7 +32,7 @@ var windowFuncs = map[string]windowFunc{
 
 // lastValue is an instant selector: the newest sample of the window, unless it is a stale marker.
 func lastValue(g grid, t []int64, v []float64, outT []int64, outV []float64) ([]int64, []float64) {
-	next := 0 // The first sample after the step.
+	first, next := 0, 0 // Of the window, and after the step.
 	for step := g.start; step <= g.end; step += g.step {
 		at := step - g.offset
 		for next < len(t) && t[next] <= at {
@@ -40,7 +41,10 @@ func lastValue(g grid, t []int64, v []float64, outT []int64, outV []float64) ([]
 		if next == 0 || t[next-1] <= at-g.window || value.IsStaleNaN(v[next-1]) {
 			continue
 		}
-		outT, outV = append(outT, step), append(outV, v[next-1])
+		for g.marks && t[first] <= at-g.window {
+			first++
+		}
+		outT, outV = append(outT, step), append(outV, g.wholeOr(v[next-1], t[first:next], at, newest))
 	}
 	return outT, outV
 }
@@ -49,7 +53,7 @@ func lastValue(g grid, t []int64, v []float64, outT []int64, outV []float64) ([]
 // that went down started from zero.
 func instantRate(g grid, t []int64, v []float64, outT []int64, outV []float64) ([]int64, []float64) {
 	t, v = withoutStale(t, v)
-	next := 0
+	first, next := 0, 0
 	for step := g.start; step <= g.end; step += g.step {
 		at := step - g.offset
 		for next < len(t) && t[next] <= at {
@@ -62,8 +66,11 @@ func instantRate(g grid, t []int64, v []float64, outT []int64, outV []float64) (
 		if !(v[next-1] < v[next-2]) { // Not >=, which differs for NaN.
 			rise = v[next-1] - v[next-2]
 		}
+		for g.marks && t[first] <= at-g.window {
+			first++
+		}
 		outT = append(outT, step)
-		outV = append(outV, rise/(float64(t[next-1]-t[next-2])/1000))
+		outV = append(outV, g.wholeOr(rise/(float64(t[next-1]-t[next-2])/1000), t[first:next], at, lastTwo))
 	}
 	return outT, outV
 }
@@ -101,7 +108,7 @@ func extrapolated(g grid, t []int64, v []float64, outT []int64, outV []float64, 
 		if perSecond {
 			stretch /= seconds
 		}
-		outT, outV = append(outT, step), append(outV, rise*stretch)
+		outT, outV = append(outT, step), append(outV, g.wholeOr(rise*stretch, t[first:next], at, all))
 	}
 	return outT, outV
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/model/rulefmt"
 
 	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/internal/promread"
 	"github.com/tidemark/tidemark/rules"
 )
 
@@ -31,21 +32,14 @@ type Explained struct {
 	BudgetRatio float64
 }
 
-// sample is one value of a series, kept until the others of its tick are there.
-type sample struct {
-	series *baseline.Series
-	value  float64
-}
-
 // learnSlice is how much history is evaluated at once, so that memory stays bounded.
 const learnSlice = 7 * 24 * time.Hour
 
-// together is how much of the end of the history is learned tick by tick where siblings are compared: a live
-// process needs an hour to know how they usually stand to each other.
-const together = 24 * time.Hour
+// tickSlice is the same where series are compared: all of a slice is held in memory.
+const tickSlice = 6 * time.Hour
 
 // Explain learns the history of a watch up to the step at or before at, as the live process does when it
-// starts, and explains that step for every series that matches. Siblings are compared over the last day.
+// starts, and explains that step for every series that matches.
 func Explain(ctx context.Context, src Ranger, cfg baseline.Config, w rules.Watch, matchers []*labels.Matcher, at time.Time, done func(share float64)) ([]Explained, error) {
 	step := time.Duration(w.Interval)
 	if step <= 0 {
@@ -60,45 +54,40 @@ func Explain(ctx context.Context, src Ranger, cfg baseline.Config, w rules.Watch
 	opts := optionsOf(w)
 	alone := end // Up to here each series is learned by itself.
 	if len(w.GroupBy) > 0 {
-		alone = end.Add(-together).Truncate(step)
+		alone = end.Add(-baseline.Together).Truncate(step)
 	}
-	ticks := map[int64][]sample{}
+	ticks := engine.Ticks(w.Name)
 	observe := func(ls labels.Labels, t []int64, v []float64) error {
 		s := engine.Add(w.Name, ls, step, opts)
-		for i := range t {
-			if t[i] > alone.UnixMilli() {
-				ticks[t[i]] = append(ticks[t[i]], sample{s, v[i]})
-				continue
-			}
-			s.Observe(t[i], v[i])
-		}
+		n, _ := slices.BinarySearch(t, alone.UnixMilli()+1)
+		s.ObserveAll(t[:n], v[:n], nil)
+		ticks.Add(s, t[n:], v[n:])
 		return nil
 	}
 	for from := begin; !from.After(end); {
 		to := from.Add(learnSlice)
+		if from.After(alone) {
+			to = from.Add(tickSlice)
+		} else if to.After(alone) {
+			to = alone
+		}
 		if to.After(end) {
 			to = end
 		}
 		if err := src.Range(ctx, w.Expr, from, to, step, observe); err != nil {
 			return nil, fmt.Errorf("evaluate watch %s: %w", w.Name, err)
 		}
+		ticks.Feed(end.UnixMilli(), func(*baseline.Series, baseline.Score) {}, func(baseline.Finding) {})
 		done(share(begin, end, to))
 		from = to.Add(step)
 	}
-	for at := alone; !at.After(end); at = at.Add(step) {
-		t := at.UnixMilli()
-		for _, x := range ticks[t] {
-			x.series.Observe(t, x.value)
+	t := end.UnixMilli()
+	for _, s := range engine.All() {
+		if s.Last().Time < t {
+			s.Absent(t)
 		}
-		if at.Equal(end) {
-			for _, s := range engine.All() {
-				if s.Last().Time < t {
-					s.Absent(t)
-				}
-			}
-		}
-		engine.EndTick(w.Name, t)
 	}
+	engine.EndTick(w.Name, t)
 	return explained(engine, matchers), nil
 }
 
@@ -118,7 +107,7 @@ func explained(engine *baseline.Engine, matchers []*labels.Matcher) []Explained 
 
 // optionsOf are what a watch says to the baselines.
 func optionsOf(w rules.Watch) baseline.SeriesOptions {
-	o := baseline.SeriesOptions{Limit: w.Limit, GroupBy: w.GroupBy}
+	o := baseline.SeriesOptions{Limit: w.Limit, GroupBy: w.GroupBy, Window: promread.Window(w.Expr)}
 	switch w.Direction {
 	case rules.Up:
 		o.Direction = baseline.Up

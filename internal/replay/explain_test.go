@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidemark/tidemark/baseline"
+	"github.com/tidemark/tidemark/internal/promread"
 	"github.com/tidemark/tidemark/internal/replay"
 	"github.com/tidemark/tidemark/internal/replay/replaytest"
 	"github.com/tidemark/tidemark/rules"
@@ -37,7 +38,7 @@ func explainWaves(t *testing.T, at time.Time, matchers ...*labels.Matcher) []rep
 	cfg := baseline.DefaultConfig()
 	cfg.History = model.Duration(48 * time.Hour)
 	w := rules.Watch{Name: "load", Expr: "load", Interval: model.Duration(time.Minute), Direction: rules.Both}
-	got, err := replay.Explain(t.Context(), open(t, waves()), cfg, w, matchers, at, func(float64) {})
+	got, err := replay.Explain(t.Context(), promread.Scrapes{Client: open(t, waves())}, cfg, w, matchers, at, func(float64) {})
 	require.NoError(t, err)
 	return got
 }
@@ -75,6 +76,42 @@ func TestExplainScoresASampleThatIsMissing(t *testing.T) {
 	require.Equal(t, baseline.Absence, got[0].Score.Kind)
 }
 
+// A restart of Prometheus: counters that go on, two minutes without scrapes. What rate makes of the minutes
+// after it is no anomaly.
+func TestAHoleInTheScrapesIsNoAnomaly(t *testing.T) {
+	const hole = 24*60 - 40
+	s := &replaytest.Server{}
+	x := replaytest.Series{Labels: labels.FromStrings("__name__", "idle_seconds_total", "instance", "a")}
+	total := 0.0
+	for i := range 4 * 24 * 60 {
+		if total += 15 * (0.95 - 0.001*float64(i*7919%11)); i/4 == hole || i/4 == hole+1 {
+			continue
+		}
+		x.T, x.V = append(x.T, minute(0).UnixMilli()+int64(i)*15_000), append(x.V, total)
+	}
+	s.Series = append(s.Series, x)
+	w := rules.Watch{Name: "busy", Expr: "1 - avg by (instance) (rate(idle_seconds_total[5m]))", Interval: model.Duration(time.Minute), Direction: rules.Both}
+	worst := func(read func(*promread.Client) replay.Ranger) (worst float64, states map[string]int) {
+		states = map[string]int{}
+		for m := hole - 1; m < hole+9; m++ {
+			got, err := replay.Explain(t.Context(), read(open(t, s)), baseline.DefaultConfig(), w, nil, minute(m), func(float64) {})
+			require.NoError(t, err)
+			require.Len(t, got, 1)
+			worst = max(worst, got[0].Score.Raw)
+			states[got[0].Why.State]++
+			if got[0].Score.State == baseline.AfterGap {
+				require.Contains(t, got[0].Why.Text, "After a gap in its samples")
+			}
+		}
+		return worst, states
+	}
+	blind, _ := worst(func(c *promread.Client) replay.Ranger { return c })
+	require.Greater(t, blind, 1.0, "without a look at the scrapes it is one")
+	seeing, states := worst(func(c *promread.Client) replay.Ranger { return promread.Scrapes{Client: c} })
+	require.Less(t, seeing, 1.0)
+	require.Equal(t, 6, states["after a gap"], "as long as the window reaches over the hole")
+}
+
 func TestFindWatch(t *testing.T) {
 	own := rules.Watches{{Name: "load", Expr: "load"}}
 	s := waves()
@@ -107,7 +144,7 @@ func TestExplainComparesSiblings(t *testing.T) {
 	}
 	w := rules.Watch{Name: "load", Expr: "load", Interval: model.Duration(time.Minute), GroupBy: []string{"job"}}
 	for back := range 25 {
-		got, err := replay.Explain(t.Context(), open(t, s), baseline.DefaultConfig(), w, nil, minute(3*24*60-1-back), func(float64) {})
+		got, err := replay.Explain(t.Context(), promread.Scrapes{Client: open(t, s)}, baseline.DefaultConfig(), w, nil, minute(3*24*60-1-back), func(float64) {})
 		require.NoError(t, err)
 		require.Len(t, got, 6)
 		if x := got[2]; x.Score.Detector == "peer_outlier" {
