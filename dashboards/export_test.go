@@ -11,8 +11,10 @@ func QuietPanels() []string {
 	return names
 }
 
-// What a Tidemark in the middle of an incident is not excused by.
+// What a Tidemark that had an incident of a shop, and acted on it, is not excused by.
 const (
 	NoAnomaly  = noAnomaly
 	NoIncident = noIncident
+	NoCall     = noCall
+	NoSpans    = noSpans
 )

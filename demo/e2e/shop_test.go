@@ -73,6 +73,7 @@ func TestAStormBecomesOneIncidentThatIsActedOnOnceThoughTidemarkIsKilled(t *test
 	require.Empty(t, s.Pager.Refused())
 	_, err = s.Tidemark.AuditVerify(t.Context())
 	require.NoError(t, err)
+	everyPanelShowsSomething(t, s.Prometheus.URL)
 }
 
 // proposalFor waits for the runbook that is proposed for an incident.

@@ -22,6 +22,8 @@ function(config)
       grafana.variable.custom('confidence', 'Confidence', ['0.5', '0', '0.25', '0.75', '0.9'], 'Edges that are less sure are left out.'),
     ],
     [
+      // The panel reads columns by the names that the data source gave them, and renaming changes the shown name only:
+      // all that it needs is a label, the figure too.
       grafana.row('Map', [
         grafana.nodeGraph(
           'Map',
@@ -29,25 +31,25 @@ function(config)
           grafana.instant(
             source,
             |||
-              label_replace(
+              count_values by (id, title) ("mainstat", label_replace(
                 count by (id) (
                   label_replace(%(edges)s, "id", "$1", "client", "(.+)")
                   or
                   label_replace(%(edges)s, "id", "$1", "server", "(.+)")
                 ),
                 "title", "$1", "id", "(.+)"
-              )
+              ))
             ||| % { edges: edges },
             format='table'
           ),
           grafana.instant(
             source,
-            'label_join(label_replace(label_replace(%s, "source", "$1", "client", "(.+)"), "target", "$1", "server", "(.+)"), "id", " > ", "client", "server")' % edges,
+            'count_values by (id, source, target) ("mainstat", round(label_join(label_replace(label_replace(%s, "source", "$1", "client", "(.+)"), "target", "$1", "server", "(.+)"), "id", " > ", "client", "server"), 0.01))' % edges,
             format='table'
           )
         ) + grafana.transform([{
           id: 'organize',
-          options: { excludeByName: { Time: true, client: true, server: true }, renameByName: { Value: 'mainstat', 'Value #nodes': 'mainstat', 'Value #edges': 'mainstat' }, indexByName: {} },
+          options: { excludeByName: { Time: true, Value: true, 'Value #nodes': true, 'Value #edges': true }, renameByName: {}, indexByName: {} },
         }]),
       ]),
       grafana.row('Edges', [

@@ -90,6 +90,7 @@
     instant: false,
     editorMode: 'code',
     [if source.type == 'prometheus' then 'exemplar']: true,
+    [if source.type == 'loki' then 'queryType']: 'range',
   },
 
   // A query of this moment: one row of a table, or one figure.
