@@ -46,15 +46,17 @@ func TestAStormBecomesOneIncidentThatIsActedOnOnceThoughTidemarkIsKilled(t *test
 	p := proposalFor(t, s, incident.Labels["incident"])
 	require.NoError(t, s.Tidemark.Approve(t.Context(), p.ID))
 	eventually(t, soon, "the runbook is called", func(context.Context) (bool, error) { return len(s.FailOver.Calls()) > 0, nil })
-	before, err := s.Tidemark.Incidents(t.Context())
-	require.NoError(t, err)
+	var known map[string]bool
+	eventually(t, soon, "Tidemark knows the storm", func(ctx context.Context) (bool, error) {
+		before, err := s.Tidemark.Incidents(ctx)
+		known = members(before)
+		return len(known) >= 50, err
+	})
 	require.NoError(t, s.Tidemark.Kill())
 	startTidemark(t, s)
 
 	after, err := s.Tidemark.Incidents(t.Context())
 	require.NoError(t, err)
-	known := members(before)
-	require.GreaterOrEqual(t, len(known), 50)
 	require.Subset(t, slices.Collect(maps.Keys(members(after))), slices.Collect(maps.Keys(known)), "what was known before the kill")
 	require.True(t, slices.ContainsFunc(after, func(i stack.Incident) bool { return i.ID == incident.Labels["incident"] }), "the incident keeps its identity")
 	eventually(t, later, "the call that was under way comes to its end, and the recovery is verified", func(ctx context.Context) (bool, error) {
