@@ -69,9 +69,9 @@ func usual(now time.Time) correlate.Incident {
 		Causes: []correlate.Cause{
 			{
 				Entity: entity("payments-db"), Resource: "disk", Confidence: 0.82, Score: 9.1, Start: at(0),
-				Text: "payments-db is short of disk: I/O time left its band 4 min before the first alert",
+				Text: "disk of payments-db (DiskIOSaturated and disk_io_time); explains 24 of 24 alerts",
 				Evidence: []cause.Evidence{
-					{Kind: "onset", For: true, Entity: "payments-db", Text: "Disk I/O time is 0.98, band 0.1 to 0.35, since 4 min before the first alert.", Query: `rate(node_disk_io_time_seconds_total{service="payments-db"}[5m])`, Value: 0.98, Time: at(0)},
+					{Kind: "resource", For: true, Entity: "payments-db", Text: "disk_io_time of payments-db is 98 %, normally 21 %: 41 times its usual spread above that.", Query: `rate(node_disk_io_time_seconds_total{service="payments-db"}[5m])`, Value: 0.98, Time: at(0)},
 					{Kind: "path", For: true, Entity: "payments-db", Text: "5 of the 6 services that alert call payments-db, directly or through payments."},
 					{Kind: "change", For: true, Entity: "payments-db", Text: "StatefulSet payments-db was changed 1 min before: revision 41 → 42.", Query: `kube_statefulset_status_observed_generation{statefulset="payments-db"}`, Value: 42, Time: at(-1)},
 					{Kind: "log", For: true, Entity: "payments-db", Text: "A log pattern is new: «disk quota exceeded <*>», 310 lines a minute.", Query: `rate(tidemark_log_lines_total{service="payments-db",template="disk quota exceeded <*>"}[5m])`, Value: 5.17, Time: at(1)},
@@ -82,8 +82,8 @@ func usual(now time.Time) correlate.Incident {
 			{Entity: entity("node-17"), Resource: "cpu", Confidence: 0.04, Start: at(5), Text: "node-17 is busy"},
 		},
 		Anomalies: []correlate.Anomaly{
-			{Watch: "disk_io_time", Labels: model.LabelSet{"service": "payments-db", "device": "sda"}, Kind: "shift", Score: 9.1, Since: at(0), Active: true, Text: "0.98, expected 0.21 (0.1 to 0.35) at this hour; 9.1 times what the budget allows."},
-			{Watch: "http_errors", Labels: model.LabelSet{"service": "checkout"}, Kind: "point", Score: 4.3, Since: at(5), Active: true, Text: "31 a second, expected 0.4 (0 to 1.2)."},
+			{Watch: "disk_io_time", Labels: model.LabelSet{"service": "payments-db", "device": "sda"}, Kind: "shift", Score: 9.1, Since: at(0), Active: true, Brief: "disk_io_time of payments-db sda is 98 %, usually 10 to 35 %", Unit: "ratio", Text: "disk_io_time of payments-db sda: 0.98, 4.7x its usual level of 0.21 and never so high in 28 days, for 23 min; score 9.10; season daily, fitted on 28 of 28 days."},
+			{Watch: "http_errors", Labels: model.LabelSet{"service": "checkout"}, Kind: "point", Score: 4.3, Since: at(5), Active: true, Brief: "http_errors of checkout is 31/s, usually 0 to 1.2/s", Unit: "/s", Text: "http_errors of checkout: 31, 30.6 above its usual level of 0.4, for 18 min; score 4.30; season daily, fitted on 28 of 28 days."},
 		},
 	}
 	inc.Alerts = append(inc.Alerts, alert("DiskIOSaturated", "payments-db", at(4), nil))
@@ -102,7 +102,7 @@ func usual(now time.Time) correlate.Incident {
 	}
 	inc.Timeline = append(inc.Timeline, correlate.Entry{Time: at(0), Kind: "cause", Text: "supposed start: payments-db"})
 	for _, a := range inc.Anomalies {
-		inc.Timeline = append(inc.Timeline, correlate.Entry{Time: a.Since, Kind: "anomaly", Text: a.Text})
+		inc.Timeline = append(inc.Timeline, correlate.Entry{Time: a.Since, Kind: "anomaly", Text: a.Brief})
 	}
 	inc.Posts = []correlate.Post{
 		{Time: at(4.2), Type: correlate.EventOpened, Revision: 1, Cause: "payments", Confidence: 0.41},
@@ -199,9 +199,11 @@ func watched(now time.Time, many int) []web.SeriesDetail {
 		drawn(now, "http_errors", model.LabelSet{"service": "checkout"}.String(), 0.4, 31, 18),
 		drawn(now, "hostile", model.LabelSet{"path": model.LabelValue(hostile)}.String(), 10, 90, 20),
 	}
+	out[0].Unit, out[1].Unit = "ratio", "/s"
 	out[2].Expr, out[2].Explanation, out[2].Season = hostile, hostile, hostile
 	for i := range many {
 		out = append(out, drawn(now, "http_latency", model.LabelSet{"service": model.LabelValue(fmt.Sprintf("service-%03d", i)), "quantile": "0.99"}.String(), 0.12, 0.12, 0))
+		out[len(out)-1].Unit = "s"
 	}
 	return out
 }

@@ -154,7 +154,7 @@ func (e *entry) row() web.SeriesRow {
 	e.fill(&x)
 	sc := e.series.Last()
 	return web.SeriesRow{
-		Watch: e.watch.Name, Labels: e.texts().key, Time: sc.Time, Value: web.Finite(x.Observed), Expected: web.Finite(x.Expected),
+		Watch: e.watch.Name, Labels: e.texts().key, Unit: e.watch.unit, Time: sc.Time, Value: web.Finite(x.Observed), Expected: web.Finite(x.Expected),
 		Lower: web.Finite(x.Lower), Upper: web.Finite(x.Upper), Score: web.Finite(x.Score), Active: sc.Active, Withheld: sc.Withheld,
 		Kind: string(sc.Kind), Detector: sc.Detector, State: sc.State.String(),
 	}

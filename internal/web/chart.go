@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/tidemark/tidemark/rules"
 )
 
 // Point is one scored sample of a series.
@@ -23,6 +25,16 @@ const (
 	marginLeft, marginRight = 92.0, 10.0
 	marginTop, marginBottom = 18.0, 24.0
 )
+
+// residuals are points less what was expected of each.
+func residuals(points []Point) []Point {
+	out := make([]Point, 0, len(points))
+	for _, p := range points {
+		e := p.Expected
+		out = append(out, Point{Time: p.Time, Value: p.Value - e, Lower: p.Lower - e, Upper: p.Upper - e, Score: p.Score})
+	}
+	return out
+}
 
 // scale maps time and value onto the drawing.
 type scale struct {
@@ -43,8 +55,8 @@ func (s scale) y(v float64) float64 {
 }
 
 // BandChart draws points as an SVG: the band, what was expected, what came, and the shaded spans. It
-// needs no script. The title is what a screen reader says.
-func BandChart(title string, points []Point, shaded ...Span) template.HTML {
+// needs no script. The title is what a screen reader says, unit that of the values.
+func BandChart(title, unit string, points []Point, shaded ...Span) template.HTML {
 	sc, ok := scaleOf(points)
 	if !ok {
 		return template.HTML(`<p class="muted">No samples to draw yet.</p>`)
@@ -57,7 +69,7 @@ func BandChart(title string, points []Point, shaded ...Span) template.HTML {
 			fmt.Fprintf(&b, `<rect x="%.1f" y="%g" width="%.1f" height="%g" fill="var(--mark)"/>`, sc.x(from), marginTop, sc.x(to)-sc.x(from), chartHeight-marginTop-marginBottom)
 		}
 	}
-	axes(&b, sc)
+	axes(&b, sc, unit)
 	b.WriteString(band(points, sc))
 	b.WriteString(line(points, sc, func(p Point) float64 { return p.Expected }, `stroke="var(--muted)" stroke-dasharray="6 6"`))
 	b.WriteString(line(points, sc, func(p Point) float64 { return p.Value }, `stroke="var(--ok)" stroke-width="1.8"`))
@@ -91,12 +103,12 @@ func scaleOf(points []Point) (scale, bool) {
 }
 
 // axes draws three value marks and four time marks.
-func axes(b *strings.Builder, sc scale) {
+func axes(b *strings.Builder, sc scale, unit string) {
 	for i := range 3 {
 		v := sc.lo + (sc.hi-sc.lo)*float64(i)/2
 		y := sc.y(v)
 		fmt.Fprintf(b, `<line class="lane" x1="%g" y1="%.1f" x2="%g" y2="%.1f"/><text x="%g" y="%.1f" text-anchor="end">%s</text>`,
-			marginLeft, y, chartWidth-marginRight, y, marginLeft-6, y+4, axisNumber(v))
+			marginLeft, y, chartWidth-marginRight, y, marginLeft-6, y+4, rules.Quantity(v, unit))
 	}
 	layout := "15:04"
 	if sc.t1-sc.t0 > 36*time.Hour.Milliseconds() {
@@ -152,18 +164,6 @@ func line(points []Point, sc scale, value func(Point) float64, style string) str
 	}
 	b.WriteString(`"/>`)
 	return b.String()
-}
-
-// axisNumber is v as short as an axis needs it: three significant digits.
-func axisNumber(v float64) string {
-	if v == 0 {
-		return "0"
-	}
-	digits := math.Pow(10, 2-math.Floor(math.Log10(math.Abs(v))))
-	if math.IsInf(digits, 0) || digits == 0 {
-		return Number(v)
-	}
-	return Number(math.Round(v*digits) / digits)
 }
 
 // Number writes v as people read it: four significant digits and a metric prefix.

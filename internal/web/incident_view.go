@@ -218,7 +218,7 @@ func (u *UI) charts(inc *correlate.Incident) []chartView {
 		}
 		out = append(out, chartView{
 			Title: a.Watch + " " + d.Labels, Text: clip(text, 200), Rest: rest, Link: seriesLink(a.Watch, block),
-			Chart: BandChart(a.Watch+" with its learned band; the incident is shaded", points, Span{inc.Start.UnixMilli(), end.UnixMilli()}),
+			Chart: BandChart(a.Watch+" with its learned band; the incident is shaded", a.Unit, points, Span{inc.Start.UnixMilli(), end.UnixMilli()}),
 		})
 	}
 	return out

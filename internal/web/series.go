@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/tidemark/tidemark/correlate"
+	"github.com/tidemark/tidemark/rules"
 )
 
 // seriesLink is the query of the page of one series.
@@ -26,8 +27,8 @@ type seriesRowView struct {
 
 type seriesDetailView struct {
 	SeriesDetail
-	Link           string
-	Chart, Profile template.HTML
+	Link                     string
+	Chart, Residual, Profile template.HTML
 }
 
 // rowsBeside is how many other series stand below the page of one.
@@ -79,8 +80,9 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 			d.SeriesWhy = &SeriesWhy{}
 		}
 		p.Detail = &seriesDetailView{
-			SeriesDetail: d, Link: seriesLink(d.Watch, d.Labels), Chart: BandChart(d.Watch+" with its learned band", d.Points),
-			Profile: profileChart(d.Profile),
+			SeriesDetail: d, Link: seriesLink(d.Watch, d.Labels), Chart: BandChart(d.Watch+" with its learned band", d.Unit, d.Points),
+			Residual: BandChart(d.Watch+" less what was expected of it, with its band", d.Unit, residuals(d.Points)),
+			Profile:  profileChart(d.Profile, d.Unit),
 		}
 	}
 	limit := maxRows
@@ -99,7 +101,7 @@ func (u *UI) series(w http.ResponseWriter, r *http.Request) {
 }
 
 // profileChart draws the expected value over a season.
-func profileChart(values []float64) template.HTML {
+func profileChart(values []float64, unit string) template.HTML {
 	if len(values) < 2 {
 		return ""
 	}
@@ -124,7 +126,7 @@ func profileChart(values []float64) template.HTML {
 		anchor := map[int]string{0: "start", 24: "end"}[h]
 		fmt.Fprintf(&b, `<text x="%.1f" y="122" text-anchor="%s">%02d:00</text>`, marginLeft+(chartWidth-marginLeft-marginRight)*float64(h)/24, cmp.Or(anchor, "middle"), h)
 	}
-	fmt.Fprintf(&b, `<text x="%g" y="14" text-anchor="end">%s</text><text x="%g" y="104" text-anchor="end">%s</text></svg>`, marginLeft-6, axisNumber(hi), marginLeft-6, axisNumber(lo))
+	fmt.Fprintf(&b, `<text x="%g" y="14" text-anchor="end">%s</text><text x="%g" y="104" text-anchor="end">%s</text></svg>`, marginLeft-6, rules.Quantity(hi, unit), marginLeft-6, rules.Quantity(lo, unit))
 	return template.HTML(b.String()) //nolint:gosec // Built of numbers.
 }
 

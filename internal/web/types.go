@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/tidemark/tidemark/rules"
 )
 
 // Proposal is a runbook suggested for an incident.
@@ -43,6 +45,7 @@ type SeriesFilter struct {
 type SeriesRow struct {
 	Watch    string   `json:"watch"`
 	Labels   string   `json:"labels"`
+	Unit     string   `json:"unit,omitempty"` // Of the values, as far as the metrics' names tell it.
 	Time     int64    `json:"time_ms"`
 	Value    *float64 `json:"value"`
 	Expected *float64 `json:"expected"`
@@ -112,19 +115,20 @@ type LimitRow struct {
 	Upper   *float64 `json:"upper"`
 }
 
-// Say puts the limit into words.
-func (l *LimitRow) Say() string {
+// Say puts the limit, which is in this unit, into words.
+func (l *LimitRow) Say(unit string) string {
+	limit := rules.Quantity(l.Limit, unit)
 	if l.Seconds == nil {
-		return fmt.Sprintf("%s is not crossed within 30 days, as far as the trend tells", Number(l.Limit))
+		return limit + " is not crossed within 30 days, as far as the trend tells"
 	}
 	upper := "an unknown time"
 	if l.Upper != nil {
 		upper = about(*l.Upper)
 	}
 	if l.Lower == nil {
-		return fmt.Sprintf("%s is crossed in about %s", Number(l.Limit), about(*l.Seconds))
+		return fmt.Sprintf("%s is crossed in about %s", limit, about(*l.Seconds))
 	}
-	return fmt.Sprintf("%s is crossed in about %s (%s to %s)", Number(l.Limit), about(*l.Seconds), about(*l.Lower), upper)
+	return fmt.Sprintf("%s is crossed in about %s (%s to %s)", limit, about(*l.Seconds), about(*l.Lower), upper)
 }
 
 // about is a time in its largest unit that leaves two digits.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/access"
+	"github.com/tidemark/tidemark/rules"
 )
 
 //go:embed static templates
@@ -190,6 +191,12 @@ func (u *UI) funcs() template.FuncMap {
 				return "–"
 			}
 			return Number(*v)
+		},
+		"quantity": func(v *float64, unit string) string {
+			if v == nil {
+				return "–"
+			}
+			return rules.Quantity(*v, unit)
 		},
 		"count": count,
 		"score": func(v *float64) string {

@@ -334,7 +334,7 @@ func TestALimitIsToldInWords(t *testing.T) {
 		"90 is crossed in about 30 min (20 min to an unknown time)":   {Limit: 90, Seconds: f(1800), Lower: f(1200)},
 		"90 is crossed in about 5 h":                                  {Limit: 90, Seconds: f(18000)},
 	} {
-		require.Equal(t, want, l.Say())
+		require.Equal(t, want, l.Say(""))
 	}
 }
 

@@ -10,6 +10,20 @@
     return iso.slice(11, 16) === "00:00" ? iso.slice(5, 10) : iso.slice(11, 16);
   };
 
+  // Steps of the units, as rules.Quantity has them.
+  const binary = (per) => [[2 ** 40, " TiB"], [2 ** 30, " GiB"], [2 ** 20, " MiB"], [2 ** 10, " KiB"], [1, " B"]].map(([size, name]) => [size, name + per]);
+  const decimal = (per) => [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k", 1e3], [1, ""]].map(([from, name, size]) => [size ?? from, name + per, from]);
+  const steps = {
+    s: [[86400, " d", 2 * 86400], [3600, " h", 7200], [60, " min", 120], [1, " s"], [1e-3, " ms"], [1e-6, " µs"]],
+    B: binary(""), "B/s": binary("/s"), ratio: [[0.01, " %"]], "%": [[1, " %"]], "/s": decimal("/s"), "": decimal(""),
+  };
+  const say = (v, unit) => {
+    if (v == null) return "–";
+    const list = steps[unit] ?? [[1, ` ${unit}`]];
+    const [size, name] = (v === 0 && unit === "s" ? [1, " s"] : list.find(([size, , from]) => Math.abs(v) >= (from ?? size))) ?? list[list.length - 1];
+    return String(Number((v / size).toPrecision(3))) + name;
+  };
+
   function draw(box, points) {
     const cols = [[], [], [], [], []];
     for (const p of points) {
@@ -20,6 +34,8 @@
       cols[4].push(p.value);
     }
     const last = cols[0].length - 1;
+    const unit = box.dataset.unit;
+    const value = (_, v) => say(v, unit);
     const opts = {
       width: box.clientWidth,
       height: 280,
@@ -29,15 +45,15 @@
       hooks: { setLegend: [(u) => u.cursor.idx == null && u.legend.idx !== last && u.setLegend({ idx: last }, false)], ready: [(u) => u.setLegend({ idx: last }, false)] },
       axes: [
         { stroke: css("--fg"), grid: { stroke: css("--line"), width: 1 }, values: (_, ticks) => ticks.map(clock) },
-        { stroke: css("--fg"), grid: { stroke: css("--line"), width: 1 }, size: 70 },
+        { stroke: css("--fg"), grid: { stroke: css("--line"), width: 1 }, size: 70, values: (_, ticks) => ticks.map((v) => say(v, unit)) },
       ],
       bands: [{ series: [2, 1], fill: css("--band") }],
       series: [
         { value: (_, t) => (t == null ? "–" : new Date(t * 1000).toISOString().slice(0, 19).replace("T", " ")) },
-        { label: "lower", stroke: css("--band") },
-        { label: "upper", stroke: css("--band") },
-        { label: "expected", stroke: css("--muted"), dash: [8, 8] },
-        { label: "value", stroke: css("--ok"), width: 2 },
+        { label: "lower", stroke: css("--band"), value },
+        { label: "upper", stroke: css("--band"), value },
+        { label: "expected", stroke: css("--muted"), dash: [8, 8], value },
+        { label: "value", stroke: css("--ok"), width: 2, value },
       ],
     };
     box.replaceChildren();
