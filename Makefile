@@ -59,7 +59,7 @@ screenshots: ## Take the pictures of docs/images with a real browser.
 	node browser/screenshots.mjs
 
 .PHONY: dashboard-pictures
-dashboard-pictures: build tools ## Draw the dashboards from a real Prometheus in the middle of an incident (4 minutes).
+dashboard-pictures: build tools ## Draw the dashboards from the demo's Prometheus in the middle of a storm (5 minutes).
 	cd browser && npm ci --ignore-scripts --no-audit --no-fund
 	cd demo && TIDEMARK_PICTURES=../docs/images $(GO) test ./e2e -run TestPictures -v -timeout 20m
 

@@ -161,8 +161,46 @@ function bars(panel, all, w) {
   return rows.map((s) => `<div class="bar"><span>${esc(clip(s.name, 34))}</span><i style="width:${Math.max((w - 330) * (s.points.at(-1)[1] / top), 2)}px;background:${byThreshold(s.points.at(-1)[1], panel.fieldConfig.defaults)}"></i>${esc(format(s.points.at(-1)[1], panel.fieldConfig.defaults.unit))}</div>`).join("");
 }
 
+/** heatmap has a row for each query, the first at the bottom, and colours counts by their square root as the panel does. */
+function heatmap(panel, all, w, h) {
+  const top = Math.max(...all.flatMap((s) => s.points.map((p) => p[1])), 1e-9), height = (h - 24) / Math.max(all.length, 1);
+  if (!all.length) return empty(panel);
+  const a = axes(w, h, 0, 1, "short", 90);
+  let svg = `<path d="M0 ${h - 20}H${w}" stroke="#2c3235"/>`;
+  for (const [i, s] of all.entries()) {
+    const y = h - 22 - (i + 1) * height;
+    svg += `<text x="4" y="${y + height / 2 + 4}">${esc(s.name)}</text>`;
+    for (const [t, v] of s.points) if (v > 0) svg += `<rect x="${a.x(t)}" y="${y + 1}" width="${Math.max(a.x(t + step) - a.x(t), 1)}" height="${height - 2}" fill="#ff9830" opacity="${(0.12 + 0.88 * Math.sqrt(v / top)).toFixed(2)}"/>`;
+  }
+  return `<svg width="${w}" height="${h}">${svg}</svg>`;
+}
+
+/** nodes draws what the panel would: circles with their figure and name, callers left of what they call. */
+function nodes(panel, all, w, h) {
+  const edges = all.filter((s) => s.refId === "edges").map((s) => s.metric);
+  const names = all.filter((s) => s.refId === "nodes").map((s) => s.metric);
+  if (!names.length) return empty(panel);
+  const depth = Object.fromEntries(names.map((n) => [n.id, 0]));
+  for (let i = 0; i < names.length; i++) for (const e of edges) if (depth[e.target] <= depth[e.source] && depth[e.source] < 8) depth[e.target] = depth[e.source] + 1;
+  const columns = [];
+  for (const n of names) (columns[depth[n.id]] ??= []).push(n);
+  const at = {};
+  for (const [i, column] of columns.entries()) for (const [k, n] of column.entries()) at[n.id] = [60 + ((w - 120) * i) / Math.max(columns.length - 1, 1), (h * (k + 0.5)) / column.length];
+  let svg = `<defs><marker id="tip" viewBox="0 0 6 6" refX="5" refY="3" markerWidth="6" markerHeight="6" orient="auto"><path d="M0 0L6 3L0 6Z" fill="#7b8087"/></marker></defs>`;
+  for (const e of edges) {
+    const [x1, y1] = at[e.source], [x2, y2] = at[e.target], d = Math.hypot(x2 - x1, y2 - y1) || 1;
+    svg += `<path d="M${x1} ${y1}L${x2 - ((x2 - x1) * 20) / d} ${y2 - ((y2 - y1) * 20) / d}" stroke="#5a6068" marker-end="url(#tip)"/>`;
+    if (edges.length <= 30) svg += `<text x="${x1 + (x2 - x1) * 0.4}" y="${y1 + (y2 - y1) * 0.4 - 3}">${esc(e.mainstat)}</text>`;
+  }
+  for (const n of names) {
+    const [x, y] = at[n.id];
+    svg += `<circle cx="${x}" cy="${y}" r="15" fill="#181b1f" stroke="#73bf69" stroke-width="2"/><text x="${x}" y="${y + 4}" text-anchor="middle">${esc(n.mainstat)}</text><text x="${x}" y="${y + 27}" text-anchor="middle">${esc(clip(n.title, 22))}</text>`;
+  }
+  return `<svg width="${w}" height="${h}">${svg}</svg>`;
+}
+
 const empty = (panel) => `<div class="none">${esc(panel.fieldConfig?.defaults?.noValue ?? "No data")}</div>`;
-const kinds = { timeseries, stat, table, "state-timeline": lanes, bargauge: bars };
+const kinds = { timeseries, stat, table, "state-timeline": lanes, bargauge: bars, heatmap, nodeGraph: nodes };
 
 async function page(dashboard) {
   const vars = await variables(dashboard);
