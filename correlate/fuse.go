@@ -142,7 +142,11 @@ func fuse(causes []Cause, r cause.Ranking) {
 	caller, callee := slowCall(r)
 	named := slices.ContainsFunc(causes, func(c Cause) bool { return callee != nil && c.Entity.Name == caller })
 	sum, none, noneOfMetrics := 0.0, 1.0, 1.0
+	heard := 0.0 // What the alerts think of the slow way's end; most of it is meant for the way.
 	for i := range causes {
+		if named && causes[i].Entity.Name == callee.Entity {
+			heard += (1 - ofCallee) * causes[i].Confidence
+		}
 		none -= causes[i].Confidence
 		if m := byName[causes[i].Entity.Name]; m != nil {
 			noneOfMetrics -= m.Confidence
@@ -159,8 +163,10 @@ func fuse(causes []Cause, r cause.Ranking) {
 		}
 		if named && c.Entity.Name == callee.Entity {
 			p *= ofCallee
+			c.Confidence *= ofCallee
 		}
 		if named && c.Entity.Name == caller {
+			c.Confidence += heard
 			// The alerts see one end of the call, the metrics speak of the other: the way between them is meant.
 			p += (1 - ofCallee) * callee.Confidence
 			c.Resource = networkTo + callee.Entity
