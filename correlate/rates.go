@@ -233,17 +233,19 @@ func (r *rates) serve(v int, err, lat float64, hops int, slow bool) {
 	}
 }
 
-// down spreads latency and saturation from a service to its callees: the load does it.
+// down spreads latency and saturation from a service to its callees: the load does it. A service that fails calls
+// them less.
 func (r *rates) down(root int) {
 	r.walk(root, func(x *vertex) []link { return x.callees }, func(v, hops int, conf float64) {
 		row := densityRow(hops, false)
-		l := downward * conf * math.Pow(downDecay, float64(hops-1))
-		r.put(v, classLatency, l, row)
-		r.put(v, classSaturation, l, row)
-		r.put(v, classTraffic, trafficBoth*l, row)
+		decay := conf * math.Pow(downDecay, float64(hops-1))
+		r.put(v, classLatency, downward*decay, row)
+		r.put(v, classSaturation, downward*decay, row)
+		r.put(v, classTraffic, trafficBoth*decay, row)
 		for _, p := range r.w.v[v].pods {
-			r.put(p, classSaturation, l*downPods, row)
-			r.put(p, classLatency, l*podShare, row)
+			r.put(p, classSaturation, downward*decay*downPods, row)
+			r.put(p, classLatency, downward*decay*podShare, row)
+			r.put(p, classTraffic, trafficBoth*decay*podShare, row)
 		}
 	})
 }
