@@ -205,6 +205,24 @@ func TestFewerCustomersAreNoTroubleOfTheDatabase(t *testing.T) {
 	require.False(t, i.NoClearCause)
 }
 
+// TestALittleLatencyByChanceDoesNotHideThatCustomersStayedAway: nor does what the search for lost time found then.
+func TestALittleLatencyByChanceDoesNotHideThatCustomersStayedAway(t *testing.T) {
+	cfg := correlate.DefaultConfig()
+	cfg.AnomalyIncidents = 3
+	r := cause.Ranking{DecidedBy: "excess", End: t0, Candidates: []cause.Candidate{{Entity: "api", Confidence: 0.7, Evidence: []cause.Evidence{{Kind: "excess", For: true, Entity: "api"}}}}}
+	e := correlate.NewEngine(cfg, correlate.Deps{Topology: chain("lb", "web", "api", "db"), Rules: noHold, Evidence: metrics{r}})
+	for _, s := range []string{"lb", "web", "api", "db"} {
+		for _, watch := range []string{"http_requests_total:rate", "edge_rate", "backend_requests_total:rate"} {
+			e.Anomaly(t0, correlate.Anomaly{Watch: watch, Kind: "contextual", Since: t0, At: t0, Active: true, Labels: model.LabelSet{"service": model.LabelValue(s)}})
+		}
+	}
+	e.Anomaly(t0, correlate.Anomaly{Watch: "HighLatencyP95", Kind: "point", Since: t0.Add(-30 * time.Second), At: t0, Active: true, Labels: model.LabelSet{"service": "api"}})
+	e.Step(t0.Add(2 * time.Minute))
+	require.Len(t, live(e), 1)
+	require.Equal(t, "lb", live(e)[0].Causes[0].Entity.Name)
+	require.False(t, live(e)[0].NoClearCause)
+}
+
 func TestAnAnomalyThatHadPassedHasNothingToDoWithTheStorm(t *testing.T) {
 	e := engine("web", "api", "db")
 	strange := func(service string, ended bool) correlate.Anomaly {

@@ -49,7 +49,7 @@ func (v *view) causes(i *Incident) {
 		if r, ok := ev.Ranking(q); ok {
 			v.t.sampled = !r.End.IsZero()
 			v.t.measured = r.End.IsZero() || r.End.After(q.FirstAlert.Add(-sampleGrid))
-			if tells(&r) {
+			if tells(&r) && !v.besides(&r) {
 				v.see(i.Causes, r)
 				fuse(i.Causes, r)
 				v.ranking = &r
@@ -89,6 +89,7 @@ func oneMachine(in []Cause) []Cause {
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	return out
 }
 
@@ -239,6 +240,13 @@ func (v *view) see(causes []Cause, r cause.Ranking) {
 			}
 		}
 	}
+}
+
+// besides says whether a ranking is beside the point: more or fewer requests were noticed and nothing else, and it
+// looked for lost time and failures.
+func (v *view) besides(r *cause.Ranking) bool {
+	m := v.s.membersOf(v.g)
+	return m.trafficAlone() >= 0.5 && (r.DecidedBy == "excess" || r.DecidedBy == "")
 }
 
 // tells says whether a ranking rests on anything: without a single observation its order is that of the names.

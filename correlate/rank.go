@@ -21,6 +21,7 @@ const (
 	maxAmplitude = 3.0
 	unwatched    = 0.3  // of lateOwn for what has no instances in a graph that has them
 	onlyTraffic  = 12.0 // for trouble of which nobody sees an error or a delay, where all members are of traffic
+	mostTraffic  = 0.7  // the share of traffic from which on this begins to count
 	bodilessCost = 25.0 // for a node or zone that nothing but errors and latency speaks for
 	oneNodeCost  = 10.0 // for a zone of which one node alone has alerts
 )
@@ -42,6 +43,14 @@ type members struct {
 	total   float64
 	traffic float64 // of total, in cells of traffic
 	first   float64 // onset
+}
+
+// trafficAlone is how much a group is about traffic and nothing else: 0 to 1.
+func (m *members) trafficAlone() float64 {
+	if m.total == 0 {
+		return 0
+	}
+	return max(0, (m.traffic/m.total-mostTraffic)/(1-mostTraffic))
 }
 
 func (s *stretch) membersOf(g *group) members {
@@ -167,8 +176,8 @@ func (s *stretch) score(i int, m *members, changes []Change) (ranked, bool) {
 	best.parts.late = max(0, min(1, best.parts.own/lateOwnAfter))
 	best.parts.unseen = lateOwn*best.parts.late*s.audible(r) + s.bodiless(r, cells)
 	best.score -= best.parts.unseen + s.narrow(r, cells)
-	if !r.load && m.traffic == m.total {
-		best.score -= onlyTraffic
+	if !r.load {
+		best.score -= onlyTraffic * m.trafficAlone()
 	}
 	if c := s.changeAt(r, best.start, changes); c != nil {
 		best.parts.change = c
