@@ -8,16 +8,15 @@ import (
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
-// test runs the detectors and returns the largest score, its row, and the first word of its memory
-// as it was before.
-func (s *Series) test(in *detect.Input, t int64) (best float64, which int, before float32) {
-	p := &s.rates.Params
+// turnBlocks ends the blocks of the calibration that are over at t.
+func (s *Series) turnBlocks(t int64) {
+	p, changed := &s.rates.Params, false
 	if b := int32(t / s.rates.BlockMs); b != s.core.Block {
 		if s.core.Block != 0 && s.core.N > 0 {
 			k := s.touch()
 			s.cells.Close(p, &k.Counts)
 			s.settle(p, &k.Counts)
-			s.bound()
+			changed = true
 			s.gap.Close(&absence, p, &k.Gap)
 		}
 		s.core.Block = b
@@ -25,41 +24,13 @@ func (s *Series) test(in *detect.Input, t int64) (best float64, which int, befor
 	if b := int32(t / s.rates.Block2Ms); b != s.core.Block2 {
 		if s.core.Block2 != 0 {
 			s.pool.Close(p)
-			s.bound()
+			changed = true
 		}
 		s.core.Block2 = b
 	}
-	which = -1
-	var u [detect.Count]float32
-	all, direction := detect.All(), s.opts.Direction
-	for i := range all {
-		d := &all[i]
-		mem := s.cells.Window(i)
-		first := mem[0]
-		y := d.Stat(mem, in)
-		if y <= d.Floor {
-			continue // no evidence at all
-		}
-		s.cells.Raise(i, y)
-		if direction == Up && d.Up < 0 || direction == Down && d.Up > 0 {
-			continue
-		}
-		score := s.cells.Score(i, y) - p.Cost[d.Family]
-		u[i] = float32(score)
-		if score > best {
-			best, which, before = score, i, first
-		}
+	if changed {
+		s.bound()
 	}
-	if which >= 0 {
-		best *= s.agreement(best, &u)
-	}
-	for i, x := range u {
-		s.lastU[i] = uint16(math.Float32bits(x) >> 16)
-	}
-	if s.core.N >= float64(p.WarmSamples) && which >= 0 {
-		s.pool.Max = max(s.pool.Max, float32(best))
-	}
-	return best, which, before
 }
 
 // agreement is the factor by which tests that agree raise the largest score: the p-norm of all
@@ -123,9 +94,14 @@ func (s *Series) grade(sc *Score, best float64, which int) {
 	if s.rate.Start == 0 {
 		s.rate.begin(sc.Time)
 	}
-	sc.Raw = s.pool.LogP(best, &s.rates.Params) / s.budget() / float64(s.core.Debt)
+	sc.Raw = s.raw(best)
 	d := &detect.All()[which]
 	sc.Kind, sc.Detector, sc.row = d.Kind, d.Name, int8(which)
+}
+
+// raw is the anomaly score of a score in units of the tests' tails.
+func (s *Series) raw(best float64) float64 {
+	return s.pool.LogP(best, &s.rates.Params) / s.budget() / float64(s.core.Debt)
 }
 
 // spread is the scale of the seasonal residual in the current slot.

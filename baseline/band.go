@@ -34,9 +34,12 @@ const someSpreads = 4
 // edges are the distances of the band's ends, in spreads.
 func (s *Series) edges() (up, down float64) { return float64(s.edge[0]), float64(s.edge[1]) }
 
-// bound computes the edges anew: the laws or what is usual have changed.
+// bound computes anew the edges and what scores nothing: the laws or what is usual have changed.
 func (s *Series) bound() {
 	p := &s.rates.Params
+	if s.live != nil {
+		s.cells.Silence(&s.live.Bounds, s.pool.Silent(p), p)
+	}
 	u := s.pool.At(s.budget(), p)
 	for i := range s.edge {
 		s.edge[i] = float32(math.Exp(min(s.usual[i].number(), s.cells.Statistic(i, u+p.Cost[seasonRows[i].Family]))))

@@ -22,7 +22,7 @@ import (
 // A record that is cut or damaged is skipped: the reader looks for the next mark.
 const (
 	stateMagic   = "tidebase"
-	stateVersion = 10
+	stateVersion = 11
 	recordMagic  = "\xfeSER"
 	maxRecord    = 1 << 20
 	maxLabels    = 256

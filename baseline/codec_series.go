@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/tidemark/tidemark/baseline/detect"
+	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
 // fixed is the part of a series of fixed size.
@@ -33,6 +36,13 @@ func (s *Series) encode(b []byte) ([]byte, error) {
 	}
 	if s.blank() {
 		return b, nil
+	}
+	if s.live != nil {
+		for _, part := range s.live.parts() {
+			if b, err = binary.Append(b, endian, part); err != nil {
+				return nil, err
+			}
+		}
 	}
 	k := s.page()
 	if b, err = binary.Append(b, endian, k.ledger); err != nil {
@@ -100,6 +110,16 @@ func (e *Engine) restore(b []byte) error {
 		scale, peak, lpeak := s.scale, s.peak, s.lpeak
 		s.setStep(step)
 		s.scale, s.peak, s.lpeak = scale, peak, lpeak
+		if s.live != nil {
+			for _, part := range s.live.parts() {
+				if b, err = take(b, part); err != nil {
+					return err
+				}
+			}
+			if err := s.live.check(); err != nil {
+				return err
+			}
+		}
 		n, err := binary.Decode(b, endian, s.cold.ledger)
 		if err != nil {
 			return errLayout
@@ -131,7 +151,7 @@ func (s *Series) check() error {
 	if c.step() < 0 || c.step() > (400*24*time.Hour).Milliseconds() || (c.step() > 0 && c.step() < 1000) {
 		return fmt.Errorf("a step of %d ms", c.step())
 	}
-	for _, x := range []float64{c.LastValue, c.N, c.AbsMean, c.MinStep, c.Short, c.LocalAbs, c.LocalVol, c.Slow, c.SlowAbs, float64(s.pool.Mean), float64(s.pool.Var), float64(c.Debt)} {
+	for _, x := range []float64{c.LastValue, c.N, float64(c.AbsMean), c.MinStep, c.Short, c.LocalAbs, float64(c.LocalVol), c.Slow, c.SlowAbs, float64(s.pool.Mean), float64(s.pool.Var), float64(c.Debt)} {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return errors.New("a number that is none")
 		}
@@ -149,6 +169,27 @@ func (s *Series) check() error {
 	}
 	if c.Hour < 0 {
 		return errors.New("an hour before 1970")
+	}
+	return nil
+}
+
+func (l *live) parts() []any { return []any{&l.frame, &l.beat} }
+
+// check refuses what could lead astray.
+func (l *live) check() error {
+	if !(l.N >= 0 && l.N < tuning.MostBeat) || l.Row < noRow || int(l.Row) >= detect.Count || l.State > Ready {
+		return errors.New("a beat that is none")
+	}
+	if l.Next == 0 && l.N == 0 { // Everything is looked up before the next sample.
+		return nil
+	}
+	for _, x := range []float32{l.Scale, l.Local, l.Global, l.Bulk, l.Floor, l.PerScale, l.PerLocal, l.PerBulk} {
+		if !(x > 0) || math.IsInf(float64(x), 0) {
+			return errors.New("a spread that is none")
+		}
+	}
+	if !(l.HeldRaw >= 0) || math.IsInf(float64(l.HeldRaw), 0) {
+		return errors.New("a score that is none")
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/tidemark/tidemark/baseline/detect"
 	"github.com/tidemark/tidemark/baseline/season"
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
@@ -53,8 +52,8 @@ type Engine struct {
 	groups map[string]*group
 	saved  map[string]*together // of groups, from a state that was loaded; taken up at a group's next tick
 
-	inputs sync.Pool // of *detect.Input, so that a sample allocates nothing
-	views  sync.Pool // of *seasonView, the same for an hour's end
+	work  sync.Pool // of *work
+	views sync.Pool // of *seasonView, the same for an hour's end
 
 	blind atomic.Int64 // see Blind
 
@@ -100,9 +99,9 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 		return nil, err
 	}
 	return &Engine{
-		inputs: sync.Pool{New: func() any { return new(detect.Input) }},
-		views:  sync.Pool{New: func() any { return new(seasonView) }},
-		cfg:    cfg, params: p, log: logger.With("component", "baseline"),
+		work:  sync.Pool{New: func() any { return new(work) }},
+		views: sync.Pool{New: func() any { return new(seasonView) }},
+		cfg:   cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday).WithWeekend(weekend),
 		groups: map[string]*group{}, saved: map[string]*together{},
 		rates: map[int64]*tuning.Rates{}, shapes: map[int]*season.Shape{},

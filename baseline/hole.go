@@ -49,11 +49,12 @@ func (s *Series) whole() int64 {
 
 // suspend passes over a torn sample: an anomaly from before ends in its time, and nothing is learned but that the
 // series is there.
-func (s *Series) suspend(t int64, v float64) Score {
+func (s *Series) suspend(t int64, v float64, w *work) Score {
 	c := &s.core
+	s.flush(w)
 	sc := s.silent(t, v)
 	s.calm()
-	if c.Last != 0 && s.learnStep(t) {
+	if c.Last != 0 && s.learnStep(t, w) {
 		s.endGap(t)
 		s.alarm(&sc, t)
 	}

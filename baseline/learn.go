@@ -3,8 +3,6 @@ package baseline
 import (
 	"math"
 	"time"
-
-	"github.com/tidemark/tidemark/baseline/detect"
 )
 
 // FiledBefore is the time (unix milliseconds) before which history is filed and not observed, as configured;
@@ -23,14 +21,16 @@ func (e *Engine) FiledBefore(now time.Time) int64 {
 func (s *Series) Learn(t []int64, v []float64, from int64, each func(Score)) {
 	s.lock()
 	defer s.unlock()
-	in := s.name.engine.inputs.Get().(*detect.Input)
-	defer s.name.engine.inputs.Put(in)
+	w := s.name.engine.work.Get().(*work)
+	defer s.name.engine.work.Put(w)
 	for len(t) > 0 && t[0] < from && s.core.N == 0 {
-		n := s.file(t, v, from, in)
+		n := s.file(t, v, from, w)
 		t, v = t[n:], v[n:]
 	}
 	for i := range t {
-		if sc := s.take(t[i], v[i], in); each != nil {
+		if each == nil && i < len(t)-1 {
+			s.observe(t[i], v[i], w, false)
+		} else if sc := s.take(t[i], v[i], w); each != nil {
 			each(sc)
 		}
 	}
@@ -44,10 +44,10 @@ func (s *Series) ObserveAll(t []int64, v []float64, each func(Score)) {
 
 // file files the first samples, as far as they lie in one slot and before from, and returns how many it
 // has dealt with.
-func (s *Series) file(t []int64, v []float64, from int64, in *detect.Input) int {
+func (s *Series) file(t []int64, v []float64, from int64, w *work) int {
 	c := &s.core
 	if s.blank() || t[0] <= c.Last || s.torn(t[0], v[0]) {
-		s.take(t[0], v[0], in) // The first two tell the step; the late, and those after a hole, are left out.
+		s.take(t[0], v[0], w) // The first two tell the step; the late, and those after a hole, are left out.
 		return 1
 	}
 	mo := s.model.At(t[0])

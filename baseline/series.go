@@ -45,11 +45,11 @@ type core struct {
 
 	Short    float64 // forecast of the residual from the last samples
 	Slow     float64 // slow mean
-	AbsMean  float64 // mean |value|
 	SlowAbs  float64
 	LocalAbs float64
-	LocalVol float64
 	MinStep  float64 // smallest step between two values, 0 none
+	AbsMean  float32 // mean |value|
+	LocalVol float32
 	Climb    climb
 }
 
@@ -74,6 +74,7 @@ type Series struct {
 	edge  [2]float32   // the same in spreads, see edges
 	gap   detect.Cell  // gaps between samples
 	pool  detect.Pool
+	live  *live // nil where a beat has one sample
 	last  mark
 	lastU [detect.Count]uint16 // of each test, in units of its tail: the upper half of a float32
 
@@ -104,11 +105,20 @@ func (s *Series) setStep(step int64) {
 	step = min(max(step, 1000), math.MaxInt32)
 	s.core.Step = int32(step)
 	s.rates = s.name.engine.ratesOf(step)
+	s.enliven()
 	s.bound()
 	s.model.Shape = s.name.engine.shapeOf(step)
 	s.cold = s.name.engine.pager.fresh(s.model.Shape)
 	s.cold.dirty = true
 	s.clear()
+}
+
+// enliven makes room for a beat of several samples, or gives it back.
+func (s *Series) enliven() {
+	s.live = nil
+	if s.rates.Beat > 1 {
+		s.live = &live{frame: frame{Row: noRow}}
+	}
 }
 
 // clear forgets the season, and nothing else; the cold part is in memory and empty.
@@ -160,14 +170,14 @@ func (s *Series) Last() Score {
 func (s *Series) Observe(t int64, v float64) Score {
 	s.lock()
 	defer s.unlock()
-	in := s.name.engine.inputs.Get().(*detect.Input)
-	defer s.name.engine.inputs.Put(in)
-	return s.take(t, v, in)
+	w := s.name.engine.work.Get().(*work)
+	defer s.name.engine.work.Put(w)
+	return s.take(t, v, w)
 }
 
 // take observes a sample; the series' lock is held.
-func (s *Series) take(t int64, v float64, in *detect.Input) Score {
-	sc := s.observe(t, v, in)
+func (s *Series) take(t int64, v float64, w *work) Score {
+	sc := s.observe(t, v, w, true)
 	if t > s.last.Time { // what comes late changes nothing
 		s.note(sc)
 	}
@@ -184,15 +194,25 @@ func (s *Series) note(sc Score) {
 func (s *Series) silent(t int64, v float64) Score {
 	sc := s.score()
 	sc.Time, sc.Value, sc.Raw, sc.Alarm = t, v, 0, 0
+	if !s.blank() && s.core.N > 0 {
+		sc.State = s.age(max(t, s.core.Last))
+	}
 	sc.Expected, sc.Lower, sc.Upper = math.NaN(), math.NaN(), math.NaN()
 	sc.Kind, sc.Detector = "", ""
 	return sc
 }
 
-func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
+func (s *Series) observe(t int64, v float64, w *work, want bool) Score {
 	c := &s.core
+	if f := s.live; f != nil && t < f.Next && c.Torn == 0 && s.whole() == 0 {
+		if d := t - c.Last - int64(c.Step); d > -500 && d < 500 && !f.Busy && c.OtherRun == 0 && f.HeldRaw <= 1 {
+			if sc, ok := s.pass(t, v, w, want); ok {
+				return sc
+			}
+		}
+	}
 	if late := c.Last != 0 && t <= c.Last; !late && s.torn(t, v) {
-		return s.suspend(t, v)
+		return s.suspend(t, v, w)
 	}
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		sc := s.silent(t, v)
@@ -207,39 +227,73 @@ func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 	if c.First == 0 {
 		c.First = t
 	}
-	if !s.learnStep(t) {
+	if !s.learnStep(t, w) {
 		c.Last, c.LastValue = t, max(-limitValue, min(limitValue, v))
 		return s.silent(t, v)
 	}
-	r := s.rates
-	value := v
-	v = max(-limitValue, min(limitValue, v))
-	gap := s.missed(t) || c.Torn != 0
-	day, kind := s.model.Day, s.model.Active()
+	if s.live != nil {
+		return s.examine(t, v, w)
+	}
+	w.live = live{frame: frame{Row: noRow}}
+	s.live = &w.live
+	defer func() { s.live = nil }()
+	return s.examine(t, v, w)
+}
+
+// turn ends what ends before a sample at t.
+func (s *Series) turn(t int64, w *work) {
+	c, f, r := &s.core, &s.live.frame, s.rates
+	s.flush(w)
+	day := s.model.Day
 	mo := s.model.At(t)
 	if mo.NewSlot {
 		k := s.touch()
 		s.model.Advance(mo)
+		s.scale.File(k.Spread, mo, r)
+		s.peak.File(k.Peak, mo, r)
+		s.lpeak.File(k.LocalPeak, mo, r)
 		s.scale.Turn(k.Spread, mo.Slot)
 		s.peak.Turn(k.Peak, mo.Slot)
 		s.lpeak.Turn(k.LocalPeak, mo.Slot)
 	}
-	if c.N > 0 && (s.model.Day != day || c.Kind != kind || s.model.Active() != kind) && !math.IsNaN(c.LastExpected) {
+	if active := s.model.Active(); c.N > 0 && (s.model.Day != day || c.Kind != active) && !math.IsNaN(c.LastExpected) {
 		// The season's view of the last sample has changed; the short forecast is about the value.
 		s.page()
-		c.Short += c.LastExpected - s.model.Ahead(c.Last, s.rates.Step) - s.model.Level()
+		c.Short += c.LastExpected - s.model.Ahead(c.Last, r.Step) - s.model.Level()
 	}
 	if s.model.Day != day && s.model.Grown() {
 		s.pool.Forget(r.WeekForget)
 		s.bound()
 	}
 	c.Kind = s.model.Active()
+	s.turnBlocks(t)
+	f.State = s.age(t)
+	f.Slot = s.model.Begin(mo, t)
+	hour := t - t%3600e3
+	f.Next = min(s.model.End(mo, t), (t/r.BlockMs+1)*r.BlockMs, (t/r.Block2Ms+1)*r.Block2Ms, hour+3600e3)
+	if ready := c.First + int64(r.ReadyHours*3600e3); ready > t {
+		f.Next = min(f.Next, ready)
+	}
+	s.look()
+}
+
+// examine scores a sample by all tests, and learns it.
+func (s *Series) examine(t int64, v float64, w *work) Score {
+	c, f, b, r := &s.core, &s.live.frame, &s.live.beat, s.rates
+	value := v
+	v = max(-limitValue, min(limitValue, v))
+	gap := s.missed(t) || c.Torn != 0
+	if t >= f.Next || gap || f.State == Learning {
+		s.turn(t, w)
+	}
+	mo := s.moment(t)
 	profile, level, low, high := s.model.Expect(mo, r.Step)
-	if p, l, ok := s.model.Doubt(mo, r); ok && math.Abs(v-p-l) < math.Abs(v-profile-level) {
+	off := v - profile - level
+	if p, l, ok := s.model.Doubt(mo, r); ok && math.Abs(v-p-l) < math.Abs(off) {
 		profile, level, low, high = p, l, p, p
 	}
 	if c.N == 0 { // nothing is known: the first value surprises nobody
-		level = v - profile
+		level, off = v-profile, 0
 		if low, high, ok := s.model.Extent(); ok && c.Filed > 0 {
 			s.cells.Recall(low, high, int(c.Filed))
 		}
@@ -252,36 +306,87 @@ func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 	} else if d := profile - low; res < 0 && d > 0 {
 		res += min(-res, r.Phase*d)
 	}
-	floor := s.floor()
-	scale := s.spread()
-	c.LastExpected = expected
 	short := c.Short
 	if gap {
 		short = v - expected
 	}
 	surprise := v - expected - short
-	lscale := max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, c.LocalVol)), floor, r.PeakShare*s.lpeak.At(s.model.Slots()))
-	gscale := max(c.SlowAbs, floor)
-	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale, Side: s.opts.Direction.side()}
-	in.Season, in.Local, in.Global = ratio(res, scale), ratio(surprise, lscale), ratio(v-c.Slow, gscale)
-	far := s.model.Beyond(v, c.Slow)
-	in.Far = ratio(far, gscale)
-
-	bulk := max(s.scale.At(r), floor)
-	in.Bulk = ratio(res, bulk)
-	if far != v-c.Slow { // most days hold the like at this time
-		in.Bulk = ratio(max(-math.Abs(far), min(math.Abs(far), res)), bulk)
-	}
+	scale, lscale, gscale := float64(f.Scale), float64(f.Local), float64(f.Global)
+	in := &w.in
+	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale, N: 1}
+	in.Season, in.Local, in.Global = res/scale, surprise/lscale, (v-c.Slow)/gscale
+	in.Far = s.model.Beyond(v, c.Slow) / gscale
 	s.last.Z = float32(in.Season)
-	best, which, before := s.test(in, t)
-	young := s.age(t)
-	sc := Score{Time: t, Value: value, Expected: expected, State: young}
+
+	first := c.N == 0
+	c.N++
+	b.N++
+	b.Level += clip(off, f.ClipLevel)
+	b.Abs += min(abs(float32(res)), f.ClipAbs)
+	in.Bulk = float64(s.job(v, float32(res)) * f.PerBulk)
+	b.Surprise += min(abs(float32(surprise)), f.ClipSurprise)
+	b.Off += detect.Surprise(float32(in.Season), float32(in.Local), s.opts.Direction.side())
+	if !gap {
+		b.Moves++
+		b.Move += min(float32(math.Abs(v-c.LastValue)), f.ClipMove)
+		if v == c.LastValue {
+			b.Same++
+		}
+		if v == 0 {
+			b.Zeros++
+		}
+	}
+	far := clip(v-c.Slow, f.ClipValue)
+	b.Value += far
+	b.Apart += abs(far)
+	b.Size += float32(math.Abs(v))
+
+	var u [detect.Count]float32
+	raised := false
+	top, bottom := s.cells.Records()
+	f.Loud = false
+	for _, i := range detect.Each() {
+		d := &detect.All()[i]
+		x, up := s.weigh(i, d.Stat(s.cells.Window(i), in))
+		u[i], raised = x, raised || up
+		s.lastU[i] = uint16(math.Float32bits(x) >> 16)
+		f.Loud = f.Loud || x > 0 && d.Now == nil
+	}
+	ends := b.N >= s.full()
+	if ends {
+		s.collect(w, &u)
+	} else {
+		for _, i := range detect.Beats() {
+			u[i] = math.Float32frombits(uint32(s.lastU[i]) << 16)
+		}
+	}
+	best, which := s.judge(&u)
+	if ends {
+		if f.Loud {
+			for _, i := range detect.Each() {
+				if detect.All()[i].Now == nil {
+					u[i] = 0
+				}
+			}
+			s.hold(s.judge(&u))
+		} else {
+			s.hold(best, which)
+		}
+	}
+	sc := Score{Time: t, Value: value, Expected: expected, State: f.State}
 	s.grade(&sc, best, which)
 	if sc.Raw > 1 {
-		s.because(&detect.All()[which]).Seen = detect.Seen{
-			Value: v, Expected: expected, Forecast: expected + short, Mean: c.Slow, Scale: scale, Bulk: bulk,
-			Before: before, Mem: *s.cells.Window(which),
+		d := &detect.All()[which]
+		seen := detect.Seen{
+			Value: v, Expected: expected, Forecast: expected + short, Mean: c.Slow, Scale: scale, Bulk: float64(f.Bulk), Mem: *s.cells.Window(which),
 		}
+		switch d.Up {
+		case 1:
+			seen.Before = top
+		case -1:
+			seen.Before = -bottom
+		}
+		s.because(d).Seen = seen
 	} else {
 		s.calm()
 	}
@@ -292,17 +397,51 @@ func (s *Series) observe(t int64, v float64, in *detect.Input) Score {
 	s.alarm(&sc, t)
 
 	s.endGap(t)
-	c.Last, c.Torn = t, 0
-	s.learn(mo, v, expected, res, short, surprise, floor)
+	s.peak.Learn(abs(float32(res)))
+	s.lpeak.Learn(abs(float32(surprise)))
+	s.model.Add(v)
+	c.Short = short + r.Local*surprise
+	if v < 0 {
+		c.Signs |= negative
+	} else if v > 0 {
+		c.Signs |= positive
+	}
+	if d := math.Abs(v - c.LastValue); !first && d > 0 && (c.MinStep == 0 || d < c.MinStep) {
+		c.MinStep = d
+	}
+	hour := int32(min(max(0, t/3600e3), math.MaxInt32))
+	c.Last, c.Torn, c.LastExpected = t, 0, expected
+	if hour != c.Hour {
+		s.turnHour(hour, v)
+	}
 	c.LastValue = v
+	if ends {
+		s.absorb(w)
+	} else if raised || f.High < v || f.Low > v {
+		s.settleCalm()
+	}
 	return sc
 }
 
-func ratio(x, scale float64) float64 {
-	if scale <= 0 {
-		return 0
+// clip bounds x to either side.
+func clip(x float64, lim float32) float32 {
+	return max(-lim, min(lim, float32(max(-math.MaxFloat32, min(math.MaxFloat32, x)))))
+}
+
+// turnHour ends the hour of the sample before with a sample of another.
+func (s *Series) turnHour(hour int32, v float64) {
+	c := &s.core
+	k := s.touch()
+	view := s.name.engine.views.Get().(*seasonView)
+	*view = seasonView{&s.model, s.rates.Step}
+	k.Look.learn(c.Last, int64(c.Hour), v, s.stand(c.Last, v, c.LastValue, k), view, &s.rates.Forecasts)
+	s.name.engine.views.Put(view)
+	k.Trend.turn(int64(c.Hour), int64(hour), c.LastValue)
+	if c.Hour == 0 {
+		c.Climb = climb{High: float32(v), Low: float32(v)}
 	}
-	return x / scale
+	c.Hour = hour
+	s.reckon(c.Last)
 }
 
 // stepRun is how many intervals in a row of another length change the step.
@@ -311,7 +450,7 @@ const stepRun = 30
 // learnStep follows the sampling step; false while it is unknown. The first interval is taken for
 // the step; thirty intervals in a row that differ from it by more than a third and agree with each
 // other change it. What was learned stays as long as the slots of the day stay the same.
-func (s *Series) learnStep(t int64) bool {
+func (s *Series) learnStep(t int64, w *work) bool {
 	c := &s.core
 	if c.Last == 0 {
 		return false
@@ -324,6 +463,7 @@ func (s *Series) learnStep(t int64) bool {
 		c.OtherRun = 0
 	case c.OtherRun > 0 && near(d, int64(c.OtherStep)):
 		if c.OtherRun++; c.OtherRun >= stepRun && d <= maxStep {
+			s.flush(w)
 			s.changeStep(d)
 		}
 	default:
@@ -345,93 +485,16 @@ func (s *Series) changeStep(step int64) {
 	}
 	s.core.Step = int32(step)
 	s.rates = s.name.engine.ratesOf(step)
+	s.enliven()
 	s.bound()
 }
 
 // floor is the smallest spread that means anything.
 func (s *Series) floor() float64 {
 	c, r := &s.core, s.rates
-	f := r.LevelFloor * c.AbsMean
+	f := r.LevelFloor * float64(c.AbsMean)
 	if c.MinStep > 0 {
-		f = max(f, min(r.StepFloor*c.MinStep, 0.1*c.AbsMean))
+		f = max(f, min(r.StepFloor*c.MinStep, 0.1*float64(c.AbsMean)))
 	}
 	return max(f, 1e-30)
-}
-
-// learn updates every part with the sample.
-func (s *Series) learn(mo season.Moment, v, expected, res, short, surprise, floor float64) {
-	c, r := &s.core, s.rates
-	var spread, peak, lpeak []season.Half
-	if mo.NewSlot {
-		spread, peak, lpeak = s.cold.Spread, s.cold.Peak, s.cold.LocalPeak
-	}
-	s.scale.Learn(spread, mo, res, floor, r)
-	s.peak.Learn(peak, mo, res, r)
-	s.lpeak.Learn(lpeak, mo, surprise, r)
-	c.N++
-	n := c.N
-	if v < 0 {
-		c.Signs |= negative
-	} else if v > 0 {
-		c.Signs |= positive
-	}
-	// local
-	a := math.Abs(surprise)
-	base := max(c.LocalAbs, floor)
-	if n > 12 {
-		a = min(a, 4*base)
-		c.LocalVol += r.LocalVol * (a/base - c.LocalVol)
-	}
-	c.LocalAbs += tuning.Mean(n, r.LocalAbs) * (a - c.LocalAbs)
-	c.Short = short + r.Local*(v-expected-short)
-	// global
-	d := v - c.Slow
-	if n == 1 {
-		d = v
-	}
-	if lim := r.ClipScales * max(c.SlowAbs, floor); n > 12 {
-		d = max(-lim, min(lim, d))
-	}
-	w := tuning.Mean(n, r.Global)
-	c.Slow += w * d
-	if n > 1 {
-		c.SlowAbs += w * (math.Abs(d) - c.SlowAbs)
-	}
-	c.AbsMean += w * (math.Abs(v) - c.AbsMean)
-	if c.N > 1 {
-		if d := math.Abs(v - c.LastValue); d > 0 && (c.MinStep == 0 || d < c.MinStep) {
-			c.MinStep = d
-		}
-	}
-	if hour := int32(min(max(0, c.Last/3600e3), math.MaxInt32)); hour != c.Hour {
-		k := s.touch()
-		view := s.name.engine.views.Get().(*seasonView)
-		*view = seasonView{&s.model, r.Step}
-		k.Look.learn(c.Last, int64(c.Hour), v, s.stand(c.Last, v, c.LastValue, k), view, &r.Forecasts)
-		s.name.engine.views.Put(view)
-		k.Trend.turn(int64(c.Hour), int64(hour), c.LastValue)
-		if c.Hour == 0 {
-			c.Climb = climb{High: float32(v), Low: float32(v)}
-		}
-		c.Hour = hour
-		s.reckon(c.Last)
-	}
-	if c.Climb.learn(c.Last, v, max(c.LocalAbs, floor)) {
-		s.touch().Trend.tooth(&c.Climb)
-		c.Climb.begin(c.Last, v)
-	}
-	before := s.model.Chosen
-	s.model.Learn(mo, v, r)
-	if after := s.model.Chosen; after != before {
-		// What was usual under another season counts for less, and spreads shrink with its error.
-		k := s.touch()
-		for i := range k.Counts {
-			k.Counts[i].Forget(r.SeasonForget)
-		}
-		if old := s.model.Cand[before].Err; old > 0 {
-			share := float64(s.model.Cand[after].Err / old)
-			s.scale.Multiply(k.Spread, mo.Slot, share)
-			s.peak.Multiply(k.Peak, mo.Slot, share)
-		}
-	}
 }

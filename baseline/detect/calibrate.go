@@ -89,7 +89,7 @@ func (d *Detector) bin(y float64) int { return int(max(0, min(Bins-1, (y-d.Floor
 
 // add files a block.
 func (c *Counts) add(bin int, p *tuning.Params) {
-	if c.total() >= p.Memory {
+	if float64(c.sum()) >= unit*p.Memory {
 		c.Forget(1.0 / 32)
 	}
 	c[bin] += unit
@@ -129,11 +129,15 @@ func (c *Counts) Forget(share float64) {
 
 // total is the number of blocks remembered.
 func (c *Counts) total() float64 {
+	return float64(c.sum()) / unit
+}
+
+func (c *Counts) sum() int {
 	n := 0
 	for _, x := range c {
 		n += int(x)
 	}
-	return float64(n) / unit
+	return n
 }
 
 // fit is the law by the median and an upper quantile (0.95) of the block maxima. For
@@ -157,7 +161,7 @@ func (c *Counts) law(d *Detector, p *tuning.Params, upper float64) (place, scale
 	n := c.total()
 	place, scale = d.Prior.Place, d.Prior.Scale
 	if n > 0 {
-		q50, q95 := c.quantile(d, 0.5*n), c.quantile(d, upper*n)
+		q50, q95 := c.quantiles(d, 0.5*n, upper*n)
 		spread := lnLn2 - Ln(-Ln(upper))
 		b := (q95 - q50) / spread
 		m := q50 + lnLn2*b
@@ -168,23 +172,26 @@ func (c *Counts) law(d *Detector, p *tuning.Params, upper float64) (place, scale
 	return place, scale
 }
 
-// quantile is the statistic under which k of the block maxima lie.
-func (c *Counts) quantile(d *Detector, k float64) float64 {
-	sum := 0.0
-	for i, x := range c {
-		if x == 0 {
-			continue
-		}
-		f := float64(x) / unit
-		if sum+f >= k {
-			if i == 0 {
-				return d.Floor
+// quantiles are the statistics under which k and l of the block maxima lie, l not less than k.
+func (c *Counts) quantiles(d *Detector, k, l float64) (x, y float64) {
+	sum, i := 0.0, 0
+	at := func(k float64) float64 {
+		for ; i < Bins; i++ {
+			if c[i] == 0 {
+				continue
 			}
-			return d.Floor + d.width()*(float64(i)+(k-sum)/f)
+			f := float64(c[i]) / unit
+			if sum+f >= k {
+				if i == 0 {
+					return d.Floor
+				}
+				return d.Floor + d.width()*(float64(i)+(k-sum)/f)
+			}
+			sum += f
 		}
-		sum += f
+		return d.Floor + d.width()*Bins
 	}
-	return d.Floor + d.width()*Bins
+	return at(k), at(l)
 }
 
 // Pool is the second stage: the law of the largest test of all, in longer blocks. Its fit takes
@@ -219,6 +226,17 @@ func (q *Pool) Close(p *tuning.Params) {
 	q.N = float32(min(n, 1e6))
 	q.Max = float32(math.Inf(-1))
 }
+
+// Silent is the score at and under which all are the same to Close.
+func (q *Pool) Silent(p *tuning.Params) float64 {
+	return float64(q.Mean) - p.Clip2*max(p.DevMin2, math.Sqrt(float64(q.Var)))
+}
+
+// Note counts a score of the block.
+func (q *Pool) Note(u float64) { q.Max = max(q.Max, float32(u)) }
+
+// Blank says that the block has no score yet.
+func (q *Pool) Blank() bool { return math.IsInf(float64(q.Max), -1) }
 
 // Forget lets the blocks so far count for less: what comes next tells more about what comes after.
 func (q *Pool) Forget(share float64) { q.N *= float32(1 - share) }

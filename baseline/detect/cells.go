@@ -39,6 +39,142 @@ var windows = func() (at [Count]int) {
 	return at
 }()
 
+// Each and Beats are the rows that look at every sample, and those that look at beats.
+func Each() []int { return each }
+
+// Beats are the rows that look at beats.
+func Beats() []int { return beats }
+
+// Sums are the rows that look at every sample and sum up many.
+func Sums() []int { return sums }
+
+// Turns are the rows with a memory that a beat updates.
+func Turns() []int { return turns }
+
+var (
+	each  = rowsOf(func(d *Detector) bool { return d.Each })
+	beats = rowsOf(func(d *Detector) bool { return !d.Each })
+	sums  = rowsOf(func(d *Detector) bool { return d.Now != nil })
+	turns = rowsOf(func(d *Detector) bool { return d.Turn != nil })
+)
+
+func rowsOf(which func(*Detector) bool) (out []int) {
+	for i := range table {
+		if which(&table[i]) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Rows that are asked by what they are before any of them is run.
+const (
+	rowSeasonUp, rowSeasonDown = 0, 1
+	rowSlowUp, rowSlowDown     = 2, 3
+	rowLocalUp, rowLocalDown   = 4, 5
+	rowGlobalUp, rowGlobalDown = 6, 7
+	rowVariance                = 8
+	rowStuck, rowZero          = 9, 10
+	rowCusum                   = 11 // short up, short down, long up, long down
+	rowRampUp, rowRampDown     = 15, 16
+	rowRecordUp, rowRecordDown = 17, 18
+)
+
+// Bounds are statistics that a sample must not pass to teach the calibrations nothing and to score nothing: not their
+// logarithms, so that a calm sample costs none.
+type Bounds struct {
+	Season, Local, Global [2]float32 // surprise up and down, in spreads
+	Runs                  [2]float32 // repeats, and zeros, in a row
+	Slow, Ramp            [2]float32 // up and down, see Sum
+	Cusum                 [4]float32
+	Silent                Silent
+}
+
+// Silent are statistics that score nothing that counts.
+type Silent struct{ Season, Local, Global, Runs [2]float32 }
+
+// Silence looks up which statistics score nothing: those with a score of at most u, in units of their tails and before the costs.
+func (c *Cells) Silence(b *Bounds, u float64, p *tuning.Params) {
+	at := func(i int) float32 {
+		return float32(math.Exp(max(0, min(c.Statistic(i, u+p.Cost[table[i].Family]), 60))))
+	}
+	b.Silent = Silent{
+		Season: [2]float32{at(rowSeasonUp), at(rowSeasonDown)}, Local: [2]float32{at(rowLocalUp), at(rowLocalDown)},
+		Global: [2]float32{at(rowGlobalUp), at(rowGlobalDown)}, Runs: [2]float32{at(rowStuck), at(rowZero)},
+	}
+}
+
+// Bound looks up the bounds.
+func (c *Cells) Bound(b *Bounds) {
+	raise := func(i int) float32 { return edges[i][min(c.Peak[i]+1, Bins)] }
+	b.Season = [2]float32{min(b.Silent.Season[0], raise(rowSeasonUp)), min(b.Silent.Season[1], raise(rowSeasonDown))}
+	b.Local = [2]float32{min(b.Silent.Local[0], raise(rowLocalUp)), min(b.Silent.Local[1], raise(rowLocalDown))}
+	b.Global = [2]float32{min(b.Silent.Global[0], raise(rowGlobalUp)), min(b.Silent.Global[1], raise(rowGlobalDown))}
+	b.Slow = [2]float32{raise(rowSlowUp), raise(rowSlowDown)}
+	b.Ramp = [2]float32{raise(rowRampUp), raise(rowRampDown)}
+	for k := range b.Cusum {
+		b.Cusum[k] = raise(rowCusum + k)
+	}
+	for k, i := range [2]int{rowStuck, rowZero} {
+		b.Runs[k] = 0
+		if m := c.Window(i); m[1] > fewRepeats && m[2] >= fewRuns {
+			b.Runs[k] = min(b.Silent.Runs[k], raise(i)) / float32(rarity(m))
+		}
+	}
+}
+
+// fewRepeats is the share of repeats under which each is looked at.
+const fewRepeats = 0.01
+
+// edges are the statistics at which each row's bins begin; nothing lies beyond the last.
+var edges = func() (t [Count][Bins + 1]float32) {
+	for i := range table {
+		for k := range Bins {
+			t[i][k] = float32(math.Exp(table[i].Floor + float64(k)*table[i].width()))
+		}
+		t[i][Bins] = math.MaxFloat32
+	}
+	return t
+}()
+
+// Sum tells the tests that sum up many samples of one that is clipped nowhere: its residual in spreads, and in spreads
+// that leave peaks out. False, and nothing is done, when one of them would reach a new height.
+func (c *Cells) Sum(season, bulk float32, b *Bounds, r *tuning.Sum) bool {
+	slow := &c.Mem[windows[rowSlowUp]]
+	x := *slow + r.Slow*(season-*slow)
+	if y := r.SlowGain * x; y > b.Slow[0] || -y > b.Slow[1] {
+		return false
+	}
+	up, down := (*[2]float32)(c.Mem[windows[rowRampUp]:]), (*[2]float32)(c.Mem[windows[rowRampDown]:])
+	fast, long := up[0]+r.RampFast*(bulk-up[0]), up[1]+r.RampSlow*(bulk-up[1])
+	if y := rampGain * (fast - long); y > b.Ramp[0] || -y > b.Ramp[1] {
+		return false
+	}
+	sums := (*[4]float32)(c.Mem[windows[rowCusum]:])
+	s0, s1 := (sums[0]+bulk-r.Slack[0])*r.Keep[0], (sums[1]-bulk-r.Slack[0])*r.Keep[0]
+	s2, s3 := (sums[2]+bulk-r.Slack[1])*r.Keep[1], (sums[3]-bulk-r.Slack[1])*r.Keep[1]
+	if s0 > b.Cusum[0] || s1 > b.Cusum[1] || s2 > b.Cusum[2] || s3 > b.Cusum[3] {
+		return false
+	}
+	sums[0], sums[1], sums[2], sums[3] = max(0, s0), max(0, s1), max(0, s2), max(0, s3)
+	up[0], up[1], down[0], down[1] = fast, long, fast, long
+	*slow, c.Mem[windows[rowSlowDown]] = x, x
+	return true
+}
+
+// Records are the highest and the lowest value in memory.
+func (c *Cells) Records() (high, low float32) {
+	return c.Window(rowRecordUp)[0], -c.Window(rowRecordDown)[0]
+}
+
+// Restless is the largest step from sample to sample that counts as such, 0 where nothing bounds it.
+func (c *Cells) Restless() float64 { return restless(c.Window(rowVariance)) }
+
+// Runs are the lengths of the run of repeats and of the run of zeros.
+func (c *Cells) Runs() (repeats, zeros *float32) {
+	return &c.Mem[windows[rowStuck]], &c.Mem[windows[rowZero]]
+}
+
 // Window is the memory of a row. Windows overlap: a row uses no more words than its own.
 func (c *Cells) Window(i int) *[Words]float32 { return (*[Words]float32)(c.Mem[windows[i]:]) }
 
@@ -52,15 +188,17 @@ func (c *Cells) Reset(p *tuning.Params) {
 
 func (c *Cells) put(i int, law Gumbel) { c.Place[i], c.Scale[i] = pack(law.Place), pack(law.Scale) }
 
-// Raise notes a statistic of the block, which must not lie under the floor.
-func (c *Cells) Raise(i int, y float64) {
+// Raise notes a statistic of the block, which must not lie under the floor, and says whether it is the largest.
+func (c *Cells) Raise(i int, y float64) bool {
 	x := (y - bins[i].floor) * bins[i].perUnit
 	if x >= Bins {
 		x = Bins - 1
 	}
 	if b := uint8(x); b > c.Peak[i] {
 		c.Peak[i] = b
+		return true
 	}
+	return false
 }
 
 // bins are where each row's histogram begins, and how many of its bins are one unit wide.

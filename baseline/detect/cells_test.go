@@ -21,7 +21,11 @@ func TestNoRowUsesMoreMemoryThanItsOwn(t *testing.T) {
 				m[k] = 12345
 			}
 			for _, v := range []float64{3, -7, 3, 3, 0, 0, 1e9} {
-				d.Stat(&m, &Input{Value: v, Last: 3, Season: v, Local: v, Global: v, Bulk: v, Residual: v, Scale: 1, GlobalScale: 1, Rates: rates})
+				in := &Input{Value: v, Last: 3, Season: v, Local: v, Global: v, Bulk: v, Residual: v, Scale: 1, GlobalScale: 1, Rates: rates, N: 1, Move: v}
+				d.Stat(&m, in)
+				if d.Turn != nil {
+					d.Turn(&m, in)
+				}
 			}
 			for k := words[d.Family]; k < Words; k++ {
 				require.Equal(t, float32(12345), m[k], "word %d is another row's", k)

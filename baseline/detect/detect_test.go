@@ -12,7 +12,7 @@ import (
 )
 
 func input(r *tuning.Rates, z float64) *detect.Input {
-	return &detect.Input{Value: 10 + z, Last: 10, Season: z, Local: z, Global: z, Far: z, Bulk: z, Residual: z, Scale: 1, GlobalScale: 1, Steps: 1000, Rates: r}
+	return &detect.Input{Value: 10 + z, Last: 10, Season: z, Local: z, Global: z, Far: z, Bulk: z, Residual: z, Scale: 1, GlobalScale: 1, Steps: 1000, Rates: r, N: 1, Move: math.Abs(z), Off: float64(detect.Surprise(float32(z), float32(z), 0))}
 }
 
 // Every row keeps the contract: a name of its own, a statistic that is a number at or above its
@@ -62,7 +62,14 @@ func TestEveryRowSeesWhatItIsFor(t *testing.T) {
 				in := input(rates, z)
 				in.Last = last
 				last = in.Value
+				in.Move, in.Same = math.Abs(in.Value-in.Last), 0
+				if in.Value == in.Last {
+					in.Same = 1
+				}
 				y := d.Stat(&mem, in)
+				if d.Turn != nil {
+					d.Turn(&mem, in)
+				}
 				c.Max = max(c.Max, float32(y))
 				return c.Score(y)
 			}

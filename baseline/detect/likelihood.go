@@ -15,9 +15,9 @@ var likelihood = Detector{
 	Family: tuning.Likelihood, Name: "likelihood", Kind: Collective, Floor: floorZ, Prior: priorZ, Say: sayLikelihood,
 	Stat: func(m *[Words]float32, in *Input) float64 {
 		r := in.Rates
-		x := math.Min(Ln(1+in.surprise()), 3)
+		x := Ln(1 + in.Off)
 		short, long, apart := float64(m[0]), float64(m[1]), float64(m[2])
-		young := 1 / (in.Steps + 1)
+		young := in.N / (in.Steps + in.N)
 		short += math.Max(young, r.Likelihood) * (x - short)
 		long += math.Max(young, r.Global) * (x - long)
 		d := short - long
@@ -33,13 +33,17 @@ var likelihood = Detector{
 // leastApart is the smallest usual distance that means anything: a twentieth of the spreads.
 const leastApart = 0.05
 
-// surprise is the larger distance to season and last samples, on the side that matters.
-func (in *Input) surprise() float64 {
+// Surprise is the larger of two distances, to season and to the last samples, on the side that matters (above zero, below,
+// or 0 for both), as far as a single sample may count.
+func Surprise(season, local float32, side int) float32 {
 	switch {
-	case in.Side > 0:
-		return math.Max(0, math.Max(in.Season, in.Local))
-	case in.Side < 0:
-		return math.Max(0, math.Max(-in.Season, -in.Local))
+	case side > 0:
+		return max(0, min(max(season, local), mostOff))
+	case side < 0:
+		return max(0, min(max(-season, -local), mostOff))
 	}
-	return math.Max(math.Abs(in.Season), math.Abs(in.Local))
+	return min(max(season, -season, local, -local), mostOff)
 }
+
+// mostOff is so far off that the logarithm of one more is three.
+const mostOff = 19.0855

@@ -11,8 +11,8 @@ import (
 // weighted means of the clipped surprise, one three times as slow as the other, is proportional to
 // the slope of the level.
 var (
-	rampUp   = Detector{Family: tuning.Ramp, Name: "ramp_up", Kind: Collective, Up: 1, Floor: floorZ, Prior: priorZ, Say: sayRamp(1), Stat: ramp(1)}
-	rampDown = Detector{Family: tuning.Ramp, Name: "ramp_down", Kind: Collective, Up: -1, Floor: floorZ, Prior: priorZ, Say: sayRamp(-1), Stat: ramp(-1)}
+	rampUp   = Detector{Family: tuning.Ramp, Name: "ramp_up", Kind: Collective, Up: 1, Each: true, Floor: floorZ, Prior: priorZ, Say: sayRamp(1), Stat: ramp(1), Now: rampNow(1)}
+	rampDown = Detector{Family: tuning.Ramp, Name: "ramp_down", Kind: Collective, Up: -1, Each: true, Floor: floorZ, Prior: priorZ, Say: sayRamp(-1), Stat: ramp(-1), Now: rampNow(-1)}
 )
 
 func ramp(sign float64) func(*[Words]float32, *Input) float64 {
@@ -22,7 +22,15 @@ func ramp(sign float64) func(*[Words]float32, *Input) float64 {
 		fast += in.Rates.Ramp * (z - fast)
 		slow += in.Rates.Ramp / 3 * (z - slow)
 		m[0], m[1] = float32(fast), float32(slow)
-		return logAt(sign*(fast-slow)*6, floorZ)
+		return logAt(sign*(fast-slow)*rampGain, floorZ)
+	}
+}
+
+const rampGain = 6
+
+func rampNow(sign float64) func(*[Words]float32, *tuning.Rates) float64 {
+	return func(m *[Words]float32, _ *tuning.Rates) float64 {
+		return logAt(sign*(float64(m[0])-float64(m[1]))*rampGain, floorZ)
 	}
 }
 

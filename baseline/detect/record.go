@@ -11,8 +11,8 @@ import (
 // by a factor r is r^(-1/a)/(n+1): the statistic is minus its logarithm. Distances are measured
 // from the slow mean.
 var (
-	recordUp   = Detector{Family: tuning.Record, Name: "record_up", Kind: Point, Up: 1, Plain: true, Say: sayRecord(1), Stat: record(1)}
-	recordDown = Detector{Family: tuning.Record, Name: "record_down", Kind: Point, Up: -1, Plain: true, Say: sayRecord(-1), Stat: record(-1)}
+	recordUp   = Detector{Family: tuning.Record, Name: "record_up", Kind: Point, Up: 1, Each: true, Plain: true, Say: sayRecord(1), Stat: record(1), Turn: fade(1)}
+	recordDown = Detector{Family: tuning.Record, Name: "record_down", Kind: Point, Up: -1, Each: true, Plain: true, Say: sayRecord(-1), Stat: record(-1), Turn: fade(-1)}
 )
 
 func record(sign float64) func(*[Words]float32, *Input) float64 {
@@ -33,11 +33,20 @@ func record(sign float64) func(*[Words]float32, *Input) float64 {
 			if x-mid < span {
 				y = 0
 			}
-			top = x
-		} else {
-			top += r.Record * (mid - top)
+			m[0] = float32(x)
 		}
-		m[0], m[1] = float32(top), float32(min(n+1, 1e7))
 		return max(0, y)
+	}
+}
+
+// fade lets the record sink towards the slow mean, and counts the samples it is of.
+func fade(sign float64) func(*[Words]float32, *Input) {
+	return func(m *[Words]float32, in *Input) {
+		mid := sign * (in.Value - in.Global*in.GlobalScale)
+		top := float64(m[0])
+		if sign*in.Value < top {
+			top += in.Rates.Record * (mid - top)
+		}
+		m[0], m[1] = float32(top), float32(min(float64(m[1])+in.N, 1e7))
 	}
 }

@@ -1,8 +1,6 @@
 package detect
 
 import (
-	"math"
-
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
@@ -11,22 +9,29 @@ import (
 var variance = Detector{
 	Family: tuning.Variance, Name: "variance_up", Kind: Collective, Up: 1, Floor: 0, Prior: Gumbel{Place: 0.34, Scale: 0.27}, Say: sayVariance,
 	Stat: func(m *[Words]float32, in *Input) float64 {
-		if in.Gap {
+		if in.Move < 0 {
 			return 0
 		}
-		r := in.Rates
-		d := math.Abs(in.Value - in.Last)
-		short, long, n := float64(m[0]), float64(m[1]), float64(m[2])+1
-		if n > 8 && long > 0 {
-			d = min(d, 6*long)
+		r, d := in.Rates, in.Move
+		short, long, n := float64(m[0]), float64(m[1]), float64(m[2])+in.N
+		if lim := restless(m); lim > 0 {
+			d = min(d, lim)
 		}
-		w := tuning.Mean(n, r.Var)
+		w := tuning.Mean(n/in.N, r.Var)
 		short += w * (d - short)
-		long += tuning.Mean(n, r.VarLong) * (d - long)
+		long += tuning.Mean(n/in.N, r.VarLong) * (d - long)
 		m[0], m[1], m[2] = float32(short), float32(long), float32(min(n, 1e6))
 		if n < 20 || long <= 0 {
 			return 0
 		}
 		return logAt(short/long, 0)
 	},
+}
+
+// restless is the largest step that counts as such, 0 where nothing bounds it.
+func restless(m *[Words]float32) float64 {
+	if m[2] < 8 || m[1] <= 0 {
+		return 0
+	}
+	return 6 * float64(m[1])
 }

@@ -10,10 +10,16 @@ func (m *Model) Ahead(t int64, step float64) float64 {
 	in := local - day*dayMs
 	slot := in / m.slotMs
 	frac := float64(in-slot*m.slotMs) / float64(m.slotMs)
-	c := candidate{
-		Prev: m.valueAt(slot-1, day),
-		Cur:  m.valueAt(slot, day),
-		Next: m.valueAt(slot+1, day),
+	if m.Filled == 0 || m.active() == None {
+		return 0
+	}
+	c := candidate{Cur: m.valueAt(slot, day)}
+	switch flat := m.flat(step); {
+	case flat:
+	case frac < 0.5:
+		c.Prev = m.valueAt(slot-1, day)
+	default:
+		c.Next = m.valueAt(slot+1, day)
 	}
 	return c.interpolate(frac, m.flat(step))
 }
@@ -40,8 +46,8 @@ func (m *Model) valueAt(slot, day int64) float32 {
 		} else if s >= int64(m.slots) {
 			s, d = s-int64(m.slots), d+1
 		}
-		if v, ok := m.profile(int(s), Weekday(d), m.cal.Class(d)); ok[k] {
-			return v[k]
+		if v, ok := m.profileOf(k, int(s), Weekday(d), m.cal.Class(d)); ok {
+			return v
 		}
 		if slot--; slot < -int64(m.slots)+1 {
 			break

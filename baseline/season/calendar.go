@@ -63,7 +63,12 @@ func (c *Calendar) Local(t int64) int64 {
 }
 
 // Weekday of a local day number (days since 1970-01-01, a Thursday): 0 is Sunday.
-func Weekday(day int64) int { return int(((day+4)%7 + 7) % 7) }
+func Weekday(day int64) int {
+	if uint64(day) < 1<<31 {
+		return int(uint32(day+4) % 7)
+	}
+	return int(((day+4)%7 + 7) % 7)
+}
 
 // Class of a local day number.
 func (c *Calendar) Class(day int64) Class {

@@ -275,22 +275,7 @@ func (c *candidate) at(place int) *float32 {
 func (m *Model) profile(slot, weekday int, class Class) (v [kinds]float32, ok [kinds]bool) {
 	var buf [3][64]float32
 	var n [3]int // all of own class, of the other class, of the weekday
-	row := m.codes[slot*m.days : slot*m.days+m.days]
-	for d := range int(m.Filled) {
-		code := row[d]
-		if code == 0 {
-			continue
-		}
-		x := m.base[d] + float32(code-1)*m.unit[d]
-		g := 0
-		if Class(m.class[d]) != class {
-			g = 1
-		}
-		n[g] = insert(&buf[g], n[g], x)
-		if Weekday(int64(m.number[d])) == weekday && g == 0 {
-			n[2] = insert(&buf[2], n[2], x)
-		}
-	}
+	m.gather(slot, weekday, class, everyDay, &buf, &n)
 	ok[None] = true
 	if n[0]+n[1] == 0 {
 		return v, ok
@@ -313,6 +298,58 @@ func (m *Model) profile(slot, weekday int, class Class) (v [kinds]float32, ok [k
 		v[Weekly] = w
 	}
 	return v, ok
+}
+
+// groups of days, see gather.
+const (
+	own = 1 << iota // of the class asked for
+	other
+	weekdays // of the weekday, of the class
+	everyDay = own | other | weekdays
+)
+
+// gather sorts the values of a slot into those of days of the class, of the other, and of the weekday.
+func (m *Model) gather(slot, weekday int, class Class, which int, buf *[3][64]float32, n *[3]int) {
+	filled := int(m.Filled)
+	row, base, unit, days, classes := m.codes[slot*m.days:][:filled], m.base[:filled], m.unit[:filled], m.number[:filled], m.class[:filled]
+	for d, code := range row {
+		if code == 0 {
+			continue
+		}
+		x := base[d] + float32(code-1)*unit[d]
+		if Class(classes[d]) != class {
+			if which&other != 0 {
+				n[1] = insert(&buf[1], n[1], x)
+			}
+			continue
+		}
+		if which&own != 0 {
+			n[0] = insert(&buf[0], n[0], x)
+		}
+		if which&weekdays != 0 && Weekday(int64(days[d])) == weekday {
+			n[2] = insert(&buf[2], n[2], x)
+		}
+	}
+}
+
+// profileOf is profile for one candidate.
+func (m *Model) profileOf(k Kind, slot, weekday int, class Class) (float32, bool) {
+	var buf [3][64]float32
+	var n [3]int
+	switch k {
+	case None:
+		return 0, true
+	case Weekly:
+		if m.gather(slot, weekday, class, weekdays, &buf, &n); n[2] >= 3 {
+			return median(&buf[2], n[2]), true
+		}
+	case ByClass:
+		if m.gather(slot, weekday, class, own, &buf, &n); n[0] > 0 {
+			return median(&buf[0], n[0]), true
+		}
+	}
+	v, ok := m.profile(slot, weekday, class)
+	return v[k], ok[k]
 }
 
 // trust is the share of its distance to the other days of its class that a weekday with fewer than three
@@ -401,6 +438,18 @@ func (m *Model) Expect(mo Moment, step float64) (profile, level, low, high float
 	return profile, c.Level, min(low, profile), max(high, profile)
 }
 
+// Around is the lowest and the highest profile from the slot before to the slot after.
+func (m *Model) Around() (low, high float32) {
+	c := &m.Cand[m.active()]
+	return min(c.Prev, c.Cur, c.Next), max(c.Prev, c.Cur, c.Next)
+}
+
+// Doubtful says that today may turn out to be of the other class of day, so that Doubt must be asked.
+func (m *Model) Doubtful(r *tuning.Rates) bool {
+	_, _, ok := m.Doubt(Moment{}, r)
+	return ok
+}
+
 // Doubt is the expectation of the other class of day, while today fits it as well as its own: on
 // the morning of a holiday nobody can know yet. False on any other day.
 func (m *Model) Doubt(mo Moment, r *tuning.Rates) (profile, level float64, ok bool) {
@@ -411,10 +460,50 @@ func (m *Model) Doubt(mo Moment, r *tuning.Rates) (profile, level float64, ok bo
 	return c.interpolate(mo.Frac, m.flat(r.Step)), c.Level, true
 }
 
-// Learn teaches a value at the moment. Residuals are clipped before they move level or error.
-func (m *Model) Learn(mo Moment, v float64, r *tuning.Rates) {
-	flat := m.flat(r.Step)
-	m.N++
+// Begin is when the slot of a moment at t (unix milliseconds) began, and End when it ends.
+func (m *Model) Begin(mo Moment, t int64) int64 { return t - int64(mo.Frac*float64(m.slotMs)+0.5) }
+
+// End is when the slot of a moment at t (unix milliseconds) ends.
+func (m *Model) End(mo Moment, t int64) int64 { return m.Begin(mo, t) + m.slotMs }
+
+// Frac is how far into the slot that began at begin t lies, 0 to 1.
+func (m *Model) Frac(t, begin int64) float64 { return float64(t-begin) / float64(m.slotMs) }
+
+// Profile is that of the season in force.
+func (m *Model) Profile(frac, step float64) float64 {
+	return m.Cand[m.active()].interpolate(frac, m.flat(step))
+}
+
+// Add counts a value towards the mean of its slot.
+func (m *Model) Add(v float64) {
+	m.reach(float32(v), float32(v))
+	m.Sum += v
+	m.Count++
+}
+
+// Clip is the largest residual to the season in force that teaches.
+func (m *Model) Clip(r *tuning.Rates) float64 {
+	c := &m.Cand[m.active()]
+	if c.Age < 12 || c.Err == 0 {
+		return math.Inf(1)
+	}
+	return r.ClipScales * float64(c.Err)
+}
+
+// Learn teaches n samples that lie close together: the mean of their residuals to the season in force, each clipped,
+// in the middle of them, and the value v of the last, at the moment. The weights r are of so many samples, step is
+// in seconds. Means move the levels; the last value, which is as noisy as the others, tells how wrong each candidate
+// is. Residuals are clipped before they move level or error.
+func (m *Model) Learn(mo Moment, res, n, v float64, one, r *tuning.Rates) {
+	flat := m.flat(one.Step)
+	m.N += float32(n)
+	mid := v
+	from := mo.Frac
+	if n > 1 {
+		from = max(0, mo.Frac-(n-1)/2*one.Step*1000/float64(m.slotMs))
+		a := &m.Cand[m.active()]
+		mid = a.interpolate(from, flat) + a.Level + res
+	}
 	for i := range m.Cand {
 		c := &m.Cand[i]
 		if Kind(i) != None && m.Filled == 0 {
@@ -422,49 +511,52 @@ func (m *Model) Learn(mo Moment, v float64, r *tuning.Rates) {
 			continue
 		}
 		p := c.interpolate(mo.Frac, flat)
-		if c.Age == 0 && Kind(i) != Other && m.N > 1 {
-			// a new candidate starts where the level without season stands, less its own mean
-			c.Level = v - p
+		if c.Age == 0 && (Kind(i) != Other || m.N == 1) {
+			c.Level = v - p // It starts where the value stands.
 		}
-		if c.Age == 0 && m.N == 1 {
-			c.Level = v - p
+		off := v - p - c.Level
+		move := off
+		if n > 1 {
+			move = mid - c.interpolate(from, flat) - c.Level
 		}
-		res := v - p - c.Level
-		c.Age++
-		w := tuning.Mean(float64(c.Age), r.Err)
-		clip := r.ClipScales * float64(c.Err)
-		if c.Age > 12 {
-			res = max(-clip, min(clip, res))
-			if c.Err == 0 {
-				res = v - p - c.Level
-			}
+		c.Age += float32(n)
+		age := float64(c.Age) / n
+		if clip := r.ClipScales * float64(c.Err); c.Age > 12 && clip > 0 {
+			off, move = clamp(off, clip), clamp(move, clip)
 		}
-		c.Level += tuning.Mean(float64(c.Age), r.Level) * res
-		c.Err += float32(w * (math.Abs(res) - float64(c.Err)))
+		c.Level += tuning.Mean(age, r.Level) * move
+		c.Err += float32(tuning.Mean(age, r.Err) * (math.Abs(off) - float64(c.Err)))
 		if !(c.Err <= math.MaxFloat32) {
 			c.Err = math.MaxFloat32 / 1e8
 		}
 	}
-	m.judgeDay(mo, v, r, flat)
-	m.reach(float32(v), float32(v))
-	m.Sum += v
-	m.Count++
-	m.choose(mo, r)
+	m.judgeDay(mo, v, n, one, r, flat)
+	m.choose(mo, one)
+}
+
+func clamp(x, lim float64) float64 {
+	if x > lim {
+		return lim
+	}
+	if x < -lim {
+		return -lim
+	}
+	return x
 }
 
 // judgeDay decides early whether today behaves like the other class of day.
-func (m *Model) judgeDay(mo Moment, v float64, r *tuning.Rates, flat bool) {
+func (m *Model) judgeDay(mo Moment, v, n float64, one, r *tuning.Rates, flat bool) {
 	if m.Filled < 5 || m.Chosen < ByClass {
 		return
 	}
 	a, b := &m.Cand[m.Chosen], &m.Cand[Other]
 	own := math.Abs(v - a.interpolate(mo.Frac, flat) - a.Level)
 	oth := math.Abs(v - b.interpolate(mo.Frac, flat) - b.Level)
-	m.DayN++
-	w := float32(tuning.Mean(float64(m.DayN), r.Class))
+	m.DayN += float32(n)
+	w := float32(tuning.Mean(float64(m.DayN)/n, r.Class))
 	m.OwnErr += w * (float32(own) - m.OwnErr)
 	m.OthErr += w * (float32(oth) - m.OthErr)
-	if float64(m.DayN)*r.Step < r.ClassHours*3600 {
+	if float64(m.DayN)*one.Step < r.ClassHours*3600 {
 		return
 	}
 	if !m.Swapped {

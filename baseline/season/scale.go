@@ -42,19 +42,25 @@ func (p *Peaks) usual(h Half, slots int) float64 {
 	return unpack(h)
 }
 
-// Learn takes the surprise of one sample. q is needed only in a new slot.
-func (p *Peaks) Learn(q []Half, mo Moment, x float64, r *tuning.Rates) {
-	if mo.NewSlot && mo.LastSlot >= 0 {
-		k := (mo.LastSlot + len(q) - 1) % len(q) // the middle one of the last three
-		m := float64(max(p.Max[0], p.Max[1], p.Max[2]))
-		if m > 0 {
-			q[k] = pack(p.step(len(q), unpack(q[k]), m, r.PeakQuantile))
-		}
-		p.Days++
-		p.Max[2], p.Max[1], p.Max[0] = p.Max[1], p.Max[0], 0
-		p.Turn(q, mo.Slot)
+// File ends a slot, the last one before that of the moment.
+func (p *Peaks) File(q []Half, mo Moment, r *tuning.Rates) {
+	if mo.LastSlot < 0 {
+		return
 	}
-	p.Max[0] = max(p.Max[0], float32(min(math.Abs(x), 3e38)))
+	k := (mo.LastSlot + len(q) - 1) % len(q) // the middle one of the last three
+	m := float64(max(p.Max[0], p.Max[1], p.Max[2]))
+	if m > 0 {
+		q[k] = pack(p.step(len(q), unpack(q[k]), m, r.PeakQuantile))
+	}
+	p.Days++
+	p.Max[2], p.Max[1], p.Max[0] = p.Max[1], p.Max[0], 0
+}
+
+// Learn takes the amount of the surprise of one sample.
+func (p *Peaks) Learn(x float32) {
+	if x > p.Max[0] {
+		p.Max[0] = x
+	}
 }
 
 // step moves the estimate towards x in the logarithm, faster upwards than downwards by the odds of
@@ -106,29 +112,38 @@ func (s *Scale) base(h Half) float64 {
 	return a
 }
 
-// Learn takes a residual; floor is the smallest spread that means anything. slots is needed only in a
-// new slot.
-func (s *Scale) Learn(slots []Half, mo Moment, res, floor float64, r *tuning.Rates) {
-	s.N++
-	if mo.NewSlot && mo.LastSlot >= 0 && s.Count > 0 {
-		m := float64(s.Sum / s.Count)
-		old := unpack(slots[mo.LastSlot])
-		if old == 0 {
-			old = m
-		}
-		slots[mo.LastSlot] = pack(old + r.SlotWeight*(m-old))
-		s.Sum, s.Count = 0, 0
-		s.Turn(slots, mo.Slot)
+// File ends a slot, the last one before that of the moment.
+func (s *Scale) File(slots []Half, mo Moment, r *tuning.Rates) {
+	if mo.LastSlot < 0 || s.Count == 0 {
+		return
 	}
+	m := float64(s.Sum / s.Count)
+	old := unpack(slots[mo.LastSlot])
+	if old == 0 {
+		old = m
+	}
+	slots[mo.LastSlot] = pack(old + r.SlotWeight*(m-old))
+	s.Sum, s.Count = 0, 0
+}
+
+// Clip is the largest residual that teaches; floor is the smallest spread that means anything.
+func (s *Scale) Clip(floor float64, r *tuning.Rates) float64 {
+	if s.N < 12 {
+		return math.Inf(1)
+	}
+	return r.ClipScales * max(s.base(s.Now), floor)
+}
+
+// Learn takes the mean amount of the residuals of n samples, none of them above Clip; r is for so many.
+func (s *Scale) Learn(a, n, floor float64, r *tuning.Rates) {
+	s.N += float32(n)
 	base := max(s.base(s.Now), floor)
-	a := math.Abs(res)
 	if s.N > 12 && base > 0 {
-		a = min(a, r.ClipScales*base)
 		s.Vol += float32(r.Vol * (min(a/base, r.ClipScales) - float64(s.Vol)))
 	}
-	s.Mean += float32(tuning.Mean(float64(s.N), r.Scale) * (a - float64(s.Mean)))
-	s.Sum += float32(a)
-	s.Count++
+	s.Mean += float32(tuning.Mean(float64(s.N)/n, r.Scale) * (a - float64(s.Mean)))
+	s.Sum += float32(n * a)
+	s.Count += float32(n)
 }
 
 // Multiply makes every spread a multiple of itself: the season has changed.

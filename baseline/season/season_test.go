@@ -20,7 +20,9 @@ func learn(days int, value func(day, minute int) float64) *season.Model {
 	for i := range days * 144 {
 		mo := m.At(start + int64(i)*600e3)
 		m.Advance(mo)
-		m.Learn(mo, value(i/144, i%144*10), r)
+		v := value(i/144, i%144*10)
+		m.Add(v)
+		m.Learn(mo, 0, 1, v, r, r)
 	}
 	return m
 }
@@ -70,7 +72,8 @@ func TestPresenceIsTheShareOfDays(t *testing.T) {
 		if i%144 < 30 {
 			mo := m.At(start + int64(i)*600e3)
 			m.Advance(mo)
-			m.Learn(mo, 1, r)
+			m.Add(1)
+			m.Learn(mo, 0, 1, 1, r, r)
 		}
 	}
 	morning, days := m.Presence(start + 8*86400e3 + 3600e3)

@@ -55,6 +55,7 @@ type Params struct {
 	VarHours     float64
 	VarLong      float64
 	LikelyHours  float64 // half-life of the mean surprise of the last samples
+	BeatMinutes  float64 // samples closer together are learned this many minutes at a time
 
 	// Calibration.
 	BlockHours   float64           // block of the first stage
@@ -120,7 +121,7 @@ func Default() Params {
 		LevelFloor: 0.001, StepFloor: 0.3, PeakShare: 0.49, PeakQuantile: 0.6, ClassHours: 3, ClassRatio: 0.5,
 		LocalSteps: 3, LocalHours: 3.87, LocalVolHours: 1, LocalVolMin: 0.6, LocalVolMax: 3,
 		GlobalHours: 72,
-		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.94, 0.74}, BulkClip: 3, RampHours: 4, RecordTail: 0.011, RecordDays: 28, LikelyHours: 0.3, VarHours: 0.75, VarLong: 24,
+		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.94, 0.74}, BulkClip: 3, RampHours: 4, RecordTail: 0.011, RecordDays: 28, LikelyHours: 0.3, BeatMinutes: 5, VarHours: 0.75, VarLong: 24,
 		BlockHours: 1, Memory: 471, PriorWeight: 4, Least: [Families]float64{Season: 0.39, Slow: 0.39, Local: 0.34, Global: 0.23, Variance: 1.16, Stuck: 0.3, Zero: 0.4, CusumShort: 0.37, CusumLong: 0.3, Ramp: 0.39, Record: 0.39, Likelihood: 0.39},
 		Cost: [Families]float64{Season: 0.17, Local: -0.75, Stuck: -0.75, CusumShort: 0.5, CusumLong: 0.5, Ramp: 1.75}, RecordAge: 0.38, Quantile: 0.95,
 		Block2Hours: 3, Memory2: 371, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
@@ -139,7 +140,10 @@ type Rates struct {
 	Ramp, Record, Likelihood     float64
 	BlockMs, Block2Ms, EpisodeMs int64
 	Hour, Day, Class             float64
-	Budget                       float64 // minus the log of the probability per block that the false-alarm budget allows; the engine sets it
+	Sum                          Sum
+	Beat                         int      // samples of a beat: those that are learned at a time
+	Of                           []*Rates // of one sample, of two, to Beat: the weights of so many at a time
+	Budget                       float64  // minus the log of the probability per block that the false-alarm budget allows; the engine sets it
 }
 
 // Weight is the weight of a new sample for a half-life given in hours.
@@ -154,8 +158,27 @@ func Mean(n, rate float64) float64 {
 	return 1 / n
 }
 
+// Sum are the constants of the tests that sum up many samples, in single precision.
+type Sum struct {
+	Slow, SlowGain, RampFast, RampSlow float32
+	Slack, Keep                        [2]float32 // of the two CUSUMs
+}
+
+// MostBeat bounds the samples of a beat.
+const MostBeat = 32
+
 // NewRates computes the weights for a step in seconds.
 func NewRates(p Params, step float64) *Rates {
+	r := newRates(p, step)
+	r.Beat = int(max(1, min(MostBeat, p.BeatMinutes*60/step)))
+	r.Of = []*Rates{r}
+	for n := 2; n <= r.Beat; n++ {
+		r.Of = append(r.Of, newRates(p, float64(n)*step))
+	}
+	return r
+}
+
+func newRates(p Params, step float64) *Rates {
 	w := func(hours float64, atLeast float64) float64 { return Weight(step, max(hours, atLeast*step/3600)) }
 	r := &Rates{
 		Params: p, Step: step,
@@ -167,6 +190,10 @@ func NewRates(p Params, step float64) *Rates {
 	}
 	for i := range r.Cusum {
 		r.Cusum[i] = w(p.CusumHours[i], 4)
+	}
+	r.Sum = Sum{
+		Slow: float32(r.Slow), SlowGain: float32(p.SlowGain), RampFast: float32(r.Ramp), RampSlow: float32(r.Ramp / 3),
+		Slack: [2]float32{float32(p.CusumSlack[0]), float32(p.CusumSlack[1])}, Keep: [2]float32{float32(1 - r.Cusum[0]), float32(1 - r.Cusum[1])},
 	}
 	r.BlockMs = int64(1000 * max(3600*p.BlockHours, 6*step))
 	r.Block2Ms = int64(1000 * max(3600*p.Block2Hours, 6*step))

@@ -1,0 +1,397 @@
+package baseline
+
+import (
+	"math"
+
+	"github.com/tidemark/tidemark/baseline/detect"
+	"github.com/tidemark/tidemark/baseline/season"
+	"github.com/tidemark/tidemark/baseline/tuning"
+)
+
+// beat is what the samples since the last moment of learning add up to; saved as it is. A beat is five minutes of
+// samples, or one where they are farther apart: spreads, levels and the tests that look at many samples move too
+// slowly to be told of each. A beat ends by the number of its samples and with the slot of the day, so that it
+// does not matter how samples are handed over.
+type beat struct {
+	N, Moves    float32 // samples, and those whose one before is not missing
+	Level       float32 // sums, of what is clipped each: residual to the season in force
+	Abs         float32 // amount beyond the phase neighbourhood
+	Surprise    float32 // amount of the surprise against the last samples
+	Off         float32 // see detect.Surprise
+	Move        float32 // amount of the steps
+	Value       float32 // distance to the slow mean
+	Apart, Size float32 // its amount, and that of the value itself
+	Same, Zeros float32 // samples that repeat the one before, and that are zero
+}
+
+// frame is what holds until the beat ends, looked up once. What a calm sample stays within lets it pass with some
+// additions: it raises no test, scores nothing and is nowhere clipped.
+type frame struct {
+	Next                              int64 // when something ends: a slot, a block, an hour, a state; 0: look at once
+	Slot                              int64 // begin of the slot
+	High, Low                         float64
+	Residual, Up, Down, Rise, Fall    float32 // of residuals and surprises
+	Scale, Local, Global, Bulk, Floor float32 // spreads
+	PerScale, PerLocal, PerBulk       float32 // one over
+	Lowest, Highest                   float32 // profile one slot to either side
+	ClipLevel, ClipAbs                float32 // see beat
+	ClipSurprise, ClipMove, ClipValue float32
+	HeldRaw                           float32 // anomaly score of the tests that look at beats
+	Bounds                            detect.Bounds
+	State                             State
+	Row                               int8 // of the leading test, noRow: none
+	Jobs                              bool // see Model.Beyond
+	Busy                              bool // every sample takes the long way
+	Loud                              bool // lastU has scores of tests that look at each sample
+}
+
+// live is what a series of which a beat has several samples keeps of them. One whose samples are as far apart as beats does without.
+type live struct {
+	frame
+	beat
+}
+
+// work is the room that a sample needs, so that it allocates nothing.
+type work struct {
+	in   detect.Input
+	live live
+}
+
+const (
+	slowClip  = 8   // spreads that a sample may move the slow tests by
+	youngBeat = 240 // samples after which they are learned by the beat
+	tiny      = 1e-30
+)
+
+// full is how many samples the beat has when it is full.
+func (s *Series) full() float32 {
+	if s.core.N <= youngBeat {
+		return 1
+	}
+	return float32(s.rates.Beat)
+}
+
+// moment is where t lies in the current slot.
+func (s *Series) moment(t int64) season.Moment {
+	return season.Moment{Day: int64(s.model.Day), Slot: int(s.model.Slot), Frac: s.model.Frac(t, s.live.Slot), LastSlot: int(s.model.Slot)}
+}
+
+// look brings the frame up to date.
+func (s *Series) look() {
+	c, f, r := &s.core, &s.live.frame, s.rates
+	floor := s.floor()
+	low, high := s.model.Around()
+	f.Lowest, f.Highest = low, high
+	f.Floor = notZero(floor)
+	f.Scale = notZero(s.spread())
+	f.Local = notZero(max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, float64(c.LocalVol))), floor, r.PeakShare*s.lpeak.At(s.model.Slots())))
+	f.Global = notZero(max(c.SlowAbs, floor))
+	f.Bulk = notZero(max(s.scale.At(r), floor))
+	f.PerScale, f.PerLocal, f.PerBulk = 1/f.Scale, 1/f.Local, 1/f.Bulk
+	f.ClipAbs = float32(s.scale.Clip(floor, r))
+	f.ClipLevel, f.ClipSurprise, f.ClipValue, f.ClipMove = math.MaxFloat32, math.MaxFloat32, math.MaxFloat32, math.MaxFloat32
+	if r.Beat > 1 {
+		f.ClipLevel = float32(s.model.Clip(r))
+	}
+	if c.N >= 12 {
+		f.ClipSurprise, f.ClipValue = float32(4*max(c.LocalAbs, floor)), float32(r.ClipScales*max(c.SlowAbs, floor))
+	}
+	if x := s.cells.Restless(); x > 0 {
+		f.ClipMove = float32(x)
+	}
+	f.Jobs = s.model.Filled >= 3 && s.model.Chosen == season.None
+	f.Busy = c.N < youngBeat/4 || f.State == Learning || s.model.Doubtful(r)
+	if r.Beat > 1 {
+		s.settleCalm()
+	}
+}
+
+func notZero(x float64) float32 { return max(float32(min(x, math.MaxFloat32)), tiny) }
+
+// settleCalm looks up what a calm sample stays within.
+func (s *Series) settleCalm() {
+	c, f, r := &s.core, &s.live.frame, s.rates
+	b := &f.Bounds
+	s.cells.Bound(b)
+	most := min(f.ClipAbs, float32(r.BulkClip)*f.Bulk, slowClip*f.Scale)
+	f.Residual = f.ClipLevel
+	f.Up, f.Down = min(most, b.Season[0]*f.Scale), min(most, b.Season[1]*f.Scale)
+	f.Rise, f.Fall = min(f.ClipSurprise, b.Local[0]*f.Local), min(f.ClipSurprise, b.Local[1]*f.Local)
+	top, bottom := s.cells.Records()
+	f.High = min(float64(top), c.Slow+float64(min(f.ClipValue, b.Global[0]*f.Global)))
+	f.Low = max(float64(bottom), c.Slow-float64(min(f.ClipValue, b.Global[1]*f.Global)))
+}
+
+// pass takes a sample that surprises nobody and with which nothing ends, and says whether it is one. Without want the
+// score is left out.
+func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool) {
+	c, f, b, r := &s.core, &s.live.frame, &s.live.beat, s.rates
+	profile := s.model.Profile(s.model.Frac(t, f.Slot), r.Step)
+	expected := profile + s.model.Level()
+	off := v - expected
+	sur := off - c.Short
+	res, surprise := float32(off), float32(sur)
+	move := float32(math.Abs(v - c.LastValue))
+	down, up := max(0, float32(r.Phase)*(float32(profile)-f.Lowest)), max(0, float32(r.Phase)*(f.Highest-float32(profile)))
+	if !(res <= f.Residual && res >= -f.Residual && surprise <= f.Rise && surprise >= -f.Fall && v <= f.High && v >= f.Low && move <= f.ClipMove) {
+		return sc, false
+	}
+	if res > 0 {
+		res -= min(res, up)
+	} else {
+		res += min(-res, down)
+	}
+	if res > f.Up || res < -f.Down {
+		return sc, false
+	}
+	repeats, zeros := s.cells.Runs()
+	same, zero := v == c.LastValue, v == 0
+	switch {
+	case same && *repeats+1 > f.Bounds.Runs[0], zero && *zeros+1 > f.Bounds.Runs[1]:
+		return sc, false
+	case !same && !(math.Abs(v-c.LastValue) >= c.MinStep && c.MinStep > 0):
+		return sc, false
+	case v < 0 && c.Signs&negative == 0, v > 0 && c.Signs&positive == 0:
+		return sc, false
+	}
+	bulk := res
+	if f.Jobs {
+		bulk = s.job(v, bulk)
+	}
+	if !s.cells.Sum(res*f.PerScale, bulk*f.PerBulk, &f.Bounds, &r.Sum) {
+		return sc, false
+	}
+	// Nothing stands in its way.
+	if same {
+		*repeats++
+		b.Same++
+	} else {
+		*repeats = 0
+	}
+	if zero {
+		*zeros++
+		b.Zeros++
+	} else {
+		*zeros = 0
+	}
+	a, sa := abs(res), abs(surprise)
+	b.N++
+	b.Moves++
+	b.Level += float32(off)
+	b.Abs += a
+	b.Surprise += sa
+	b.Off += detect.Surprise(res*f.PerScale, surprise*f.PerLocal, s.opts.Direction.side())
+	b.Move += move
+	far := float32(v - c.Slow)
+	b.Value += far
+	b.Apart += abs(far)
+	b.Size += float32(math.Abs(v))
+	s.peak.Learn(a)
+	s.lpeak.Learn(sa)
+	s.model.Add(v)
+	c.Short += r.Local * sur
+	c.N++
+	c.Last, c.LastValue, c.LastExpected = t, v, expected
+	s.last.Z = res * f.PerScale
+	if f.Loud {
+		s.hush()
+	}
+	s.calm()
+	ends := b.N >= s.full()
+	if !ends && !want {
+		return sc, true
+	}
+	sc = Score{Time: t, Value: v, Expected: expected, State: f.State}
+	s.band(&sc, float64(f.Scale), float64(down), float64(up))
+	if ends {
+		var u [detect.Count]float32
+		s.remind(&u)
+		s.collect(w, &u)
+		s.hold(s.judge(&u))
+		if f.HeldRaw > 1 {
+			s.because(&detect.All()[f.Row]).Seen = detect.Seen{
+				Value: v, Expected: expected, Forecast: v - sur, Mean: c.Slow, Scale: float64(f.Scale), Bulk: float64(f.Bulk), Mem: *s.cells.Window(int(f.Row)),
+			}
+		}
+	}
+	s.held(&sc)
+	s.alarm(&sc, t)
+	if ends {
+		s.absorb(w)
+	}
+	return sc, true
+}
+
+func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
+
+// job is the residual as far as most days do not hold the like of it at this time.
+func (s *Series) job(v float64, res float32) float32 {
+	far := s.model.Beyond(v, s.core.Slow)
+	if far == v-s.core.Slow {
+		return res
+	}
+	lim := abs(float32(far))
+	return max(-lim, min(lim, res))
+}
+
+// hush takes back what tests that look at each sample said of the last one.
+func (s *Series) hush() {
+	for _, i := range detect.Each() {
+		if detect.All()[i].Now == nil {
+			s.lastU[i] = 0
+		}
+	}
+	s.live.Loud = false
+}
+
+// collect shows the beat to the tests that look at beats and files their scores.
+func (s *Series) collect(w *work, u *[detect.Count]float32) {
+	b := &s.live.beat
+	n := float64(b.N)
+	in := &w.in
+	*in = detect.Input{
+		Off: float64(b.Off / b.N), Move: -1,
+		Steps: s.core.N - n, N: n, Rates: s.rates.Of[int(b.N)-1],
+	}
+	if b.Moves > 0 {
+		in.Move = float64(b.Move / b.Moves)
+	}
+	for _, i := range detect.Beats() {
+		u[i], _ = s.weigh(i, detect.All()[i].Stat(s.cells.Window(i), in))
+		s.lastU[i] = uint16(math.Float32bits(u[i]) >> 16)
+	}
+}
+
+// remind brings the scores of the tests that sum up many samples to the present.
+func (s *Series) remind(u *[detect.Count]float32) {
+	for _, i := range detect.Sums() {
+		u[i], _ = s.weigh(i, detect.All()[i].Now(s.cells.Window(i), s.rates))
+		s.lastU[i] = uint16(math.Float32bits(u[i]) >> 16)
+	}
+}
+
+// weigh returns the score of a test's statistic, in units of its tail and after its cost; raised says that the block has not
+// seen the like.
+func (s *Series) weigh(i int, y float64) (u float32, raised bool) {
+	d := &detect.All()[i]
+	if y <= d.Floor {
+		return 0, false // no evidence at all
+	}
+	raised = s.cells.Raise(i, y)
+	if direction := s.opts.Direction; direction == Up && d.Up < 0 || direction == Down && d.Up > 0 {
+		return 0, raised
+	}
+	return max(0, float32(s.cells.Score(i, y)-s.rates.Cost[d.Family])), raised
+}
+
+// judge returns the largest score and its row, noRow where no test has any.
+func (s *Series) judge(u *[detect.Count]float32) (best float64, which int) {
+	which = noRow
+	top := float32(0)
+	for i, x := range u {
+		if x > top {
+			top, which = x, i
+		}
+	}
+	if which == noRow {
+		return 0, which
+	}
+	best = float64(top)
+	best *= s.agreement(best, u)
+	if s.core.N > float64(s.rates.WarmSamples) {
+		s.pool.Note(best)
+	}
+	return best, which
+}
+
+// hold keeps what the tests that look at beats say until the next beat.
+func (s *Series) hold(best float64, which int) {
+	f := &s.live.frame
+	f.HeldRaw, f.Row = 0, noRow
+	if which != noRow && f.State != Learning {
+		if s.rate.Start == 0 {
+			s.rate.begin(s.core.Last)
+		}
+		f.HeldRaw, f.Row = float32(s.raw(best)), int8(which)
+	}
+}
+
+// held gives a sample that raised no test the score that is held.
+func (s *Series) held(sc *Score) {
+	if f := &s.live.frame; f.Row != noRow {
+		d := &detect.All()[f.Row]
+		sc.Raw, sc.Kind, sc.Detector, sc.row = float64(f.HeldRaw), d.Kind, d.Name, f.Row
+	}
+}
+
+// flush ends the beat before it is full.
+func (s *Series) flush(w *work) {
+	if s.live == nil || s.live.N == 0 {
+		return
+	}
+	var u [detect.Count]float32
+	s.remind(&u)
+	s.collect(w, &u)
+	s.hold(s.judge(&u))
+	s.absorb(w)
+}
+
+// absorb learns the beat and begins the next one.
+func (s *Series) absorb(w *work) {
+	c, f, b, one := &s.core, &s.live.frame, &s.live.beat, s.rates
+	n, v, floor := float64(b.N), c.LastValue, float64(f.Floor)
+	r := one.Of[int(b.N)-1]
+	if s.pool.Blank() && c.N > float64(r.WarmSamples) && (s.peak.Max[0] > calmSpreads*f.Scale || s.lpeak.Max[0] > calmSpreads*f.Local) {
+		s.pool.Note(s.pool.Silent(&r.Params)) // There was evidence, of which none counted.
+	}
+	s.scale.Learn(float64(b.Abs/b.N), n, floor, r)
+	a, base := float64(b.Surprise/b.N), max(c.LocalAbs, floor)
+	if c.N > 12 {
+		c.LocalVol += float32(r.LocalVol * (a/base - float64(c.LocalVol)))
+	}
+	c.LocalAbs += tuning.Mean(c.N/n, r.LocalAbs) * (a - c.LocalAbs)
+	d := v - c.Slow
+	in := &w.in
+	*in = detect.Input{Value: v, Global: d / float64(f.Global), GlobalScale: float64(f.Global), Same: float64(b.Same / b.N), Zero: float64(b.Zeros / b.N), N: n, Rates: r}
+	for _, i := range detect.Turns() {
+		detect.All()[i].Turn(s.cells.Window(i), in)
+	}
+	share := tuning.Mean(c.N/n, r.Global)
+	c.Slow += share * float64(b.Value/b.N)
+	if c.N > 1 {
+		c.SlowAbs += share * (float64(b.Apart/b.N) - c.SlowAbs)
+	}
+	c.AbsMean += float32(share) * (b.Size/b.N - c.AbsMean)
+	if c.Climb.learn(c.Last, v, max(c.LocalAbs, floor)) {
+		s.touch().Trend.tooth(&c.Climb)
+		c.Climb.begin(c.Last, v)
+	}
+	kind, chosen := s.model.Active(), s.model.Chosen
+	s.model.Learn(s.moment(c.Last), float64(b.Level/b.N), n, v, one, r)
+	if s.model.Chosen != chosen {
+		s.changeSeason(chosen)
+	}
+	if s.model.Active() != kind {
+		f.Next = 0
+	}
+	*b = beat{}
+	if one.Beat > 1 {
+		s.look()
+	}
+}
+
+// calmSpreads are more than what any test takes for evidence.
+const calmSpreads = 1.65
+
+// changeSeason lets what was usual under another season count for less, and spreads shrink with its error.
+func (s *Series) changeSeason(before season.Kind) {
+	k := s.touch()
+	for i := range k.Counts {
+		k.Counts[i].Forget(s.rates.SeasonForget)
+	}
+	if old := s.model.Cand[before].Err; old > 0 {
+		share := float64(s.model.Cand[s.model.Chosen].Err / old)
+		s.scale.Multiply(k.Spread, int(s.model.Slot), share)
+		s.peak.Multiply(k.Peak, int(s.model.Slot), share)
+	}
+}
