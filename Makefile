@@ -98,6 +98,16 @@ tidy-check: ## Compare every go.mod with what `go mod tidy` would write.
 size-check: build ## Hold the size of the sidecar under 35 MB.
 	@size=$$(wc -c < bin/tidemark); echo "bin/tidemark: $$size bytes"; test $$size -lt 35000000
 
+$(TOOLS)/goreleaser: tools/release/go.sum
+	mkdir -p $(TOOLS)
+	cd tools/release && $(GO) build -trimpath -ldflags '-s -w' -o $@ github.com/goreleaser/goreleaser/v2
+
+.PHONY: release-check
+release-check: $(TOOLS)/goreleaser ## Check the release's configuration and make all of it but images into dist/ (about 10 minutes, once).
+	$(TOOLS)/goreleaser check
+	$(TOOLS)/goreleaser release --snapshot --clean --skip=docker,sbom,publish
+	cd dist && sha256sum --check --quiet checksums.txt && ls *.tar.gz *.deb *.rpm
+
 .PHONY: bench
 bench: bench-detect bench-cause bench-storms bench-topology bench-logs bench-speed ## Measure every figure that the docs name but those of bench-scale (needs the labelled data).
 

@@ -67,8 +67,8 @@ local section(name) =
     On every dashboard incidents, changes and runbook calls are drawn as annotations, and the others are one click away with
     time and variables kept.
 
-    The pictures are not from Grafana: `make dashboard-pictures` runs the queries of the panels against a real Prometheus that
-    scrapes a Tidemark in the middle of an incident, and draws what they answer in the panels' places. Grafana paints the same
+    The pictures are not from Grafana: `make dashboard-pictures` runs the queries of the panels against the real Prometheus of
+    the demo in the middle of its storm, and draws what they answer in the panels' places. Grafana paints the same
     answers in its own way.
 
     %s

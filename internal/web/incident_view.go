@@ -16,9 +16,8 @@ import (
 )
 
 type evidenceView struct {
-	For, HasValue     bool
-	Text, Rest, Query string // What is read at once, what is folded away.
-	Value             float64
+	For                      bool
+	Text, Rest, Query, Value string // What is read at once, what is folded away.
 }
 
 type causeView struct {
@@ -224,11 +223,23 @@ func (u *UI) charts(inc *correlate.Incident) []chartView {
 	return out
 }
 
+// valueOf is what the query of a piece of evidence gave: a plain number, as the query gives it, but of an alert the moment
+// since when it is pending (ALERTS_FOR_STATE).
+func valueOf(e *cause.Evidence) string {
+	switch {
+	case e.Query == "" || math.IsNaN(e.Value):
+		return ""
+	case e.Kind == "alert" && e.Value > 1e9:
+		return time.Unix(int64(e.Value), 0).UTC().Format("15:04:05 UTC")
+	}
+	return Number(e.Value)
+}
+
 func evidence(in []cause.Evidence) []evidenceView {
 	out := make([]evidenceView, 0, len(in))
 	for _, e := range in {
 		text, rest := brief(e.Text)
-		out = append(out, evidenceView{For: e.For, Text: text, Rest: rest, Query: e.Query, Value: e.Value, HasValue: e.Query != "" && !math.IsNaN(e.Value)})
+		out = append(out, evidenceView{For: e.For, Text: text, Rest: rest, Query: e.Query, Value: valueOf(&e)})
 	}
 	return out
 }

@@ -139,7 +139,7 @@ func entityLanes(inc *correlate.Incident) []lane {
 }
 
 func anomalyLane(a correlate.Anomaly) string {
-	for _, l := range []model.LabelName{"service", "deployment", "statefulset", "pod", "node", "instance", "job"} {
+	for _, l := range []model.LabelName{"service", "deployment", "statefulset", "pod", "node", "instance", "server", "job"} {
 		if v := a.Labels[l]; v != "" {
 			return string(v)
 		}

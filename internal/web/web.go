@@ -217,18 +217,12 @@ func (u *UI) funcs() template.FuncMap {
 		"moment": u.moment,
 		"ago":    u.ago,
 		"span":   u.lasted,
-		"lasted": func(start, end time.Time) string {
-			if end.IsZero() {
-				return "for " + u.lasted(start, end) + " so far"
-			}
-			return "for " + u.lasted(start, end)
-		},
-		"time":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
-		"stamp": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"short": func(s string) string { return clip(s, 120) },
-		"long":  func(s string) string { return clip(s, 400) },
-		"one":   plural,
-		"join":  func(names []string) string { return strings.Join(names, ", ") },
+		"time":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"short":  func(s string) string { return clip(s, 120) },
+		"long":   func(s string) string { return clip(s, 400) },
+		"one":    plural,
+		"join":   func(names []string) string { return strings.Join(names, ", ") },
 	}
 }
 
