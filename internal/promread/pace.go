@@ -37,7 +37,8 @@ const (
 )
 
 // pacer spaces the reads of history. What counts is the time for which Prometheus makes us wait: while we compute,
-// it rests. After a read it is left alone for so long that it is busy for us for a share of the time. The share is
+// it rests. After a read it is left alone for so long that it is busy for us for a share of the time, unless our own
+// work on the read took as long. The share is
 // halved when a read costs three times the usual per MiB, or when Prometheus answers 429 or 5xx, and rises slowly
 // when all is well (additive increase, multiplicative decrease, as in TCP: Chiu and Jain 1989).
 //
@@ -117,7 +118,7 @@ func (p *pacer) done(waited, worked time.Duration, bytes int64, overloaded bool)
 			p.work = towards(p.work, work)
 		}
 	}
-	pause := min(time.Duration(waited.Seconds()*(1/p.duty-1)*float64(time.Second)), longestPause)
+	pause := max(0, min(time.Duration(waited.Seconds()*(1/p.duty-1)*float64(time.Second))-worked, longestPause)) // It has rested while we worked.
 	if now := time.Now(); p.next.Before(now) {
 		p.next = now
 	}

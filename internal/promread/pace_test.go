@@ -30,10 +30,14 @@ func TestPrometheusIsBusyForAShareOfTheTime(t *testing.T) {
 		for range 100 {
 			require.NoError(t, p.wait(t.Context()))
 			time.Sleep(100 * time.Millisecond)
-			p.done(100*time.Millisecond, time.Second, 1<<20, false)
+			p.done(100*time.Millisecond, 0, 1<<20, false)
 		}
 		require.NoError(t, p.wait(t.Context()))
 		require.InDelta(t, 0.25, 10/time.Since(begin).Seconds(), 0.09)
+		begin = time.Now()
+		p.done(100*time.Millisecond, 300*time.Millisecond, 1<<20, false)
+		require.NoError(t, p.wait(t.Context()))
+		require.Zero(t, time.Since(begin), "it has rested while we worked")
 	})
 }
 
