@@ -120,6 +120,25 @@ func (x *explainer) worldOf(view *topology.View) *world {
 // explain groups the items of a stretch and ranks the causes of each group. The result is a function
 // of the items as a set, of the graph and of the changes; nothing depends on the order of arrival.
 func (x *explainer) explain(items []*item, view *topology.View) *stretch {
+	s := x.pose(items, view)
+	c := s.prob.contest(s.world, s.prob.solve())
+	c.dropVictims()
+	c.addHubs()
+	chosen, to := s.prob.refine(c.chosen)
+	s.groups = s.prob.groupsOf(items, chosen, to)
+	var near []Change
+	if x.changes != nil && len(items) > 0 {
+		first, last := items[0].onset, items[len(items)-1].onset
+		near = x.changes(fromSeconds(first-changeReach), fromSeconds(last+flatAfter))
+	}
+	for i := range s.groups {
+		s.rank(&s.groups[i], near)
+	}
+	return s
+}
+
+// pose makes the problem of a stretch: where its items belong in the graph, and which causes would show where.
+func (x *explainer) pose(items []*item, view *topology.View) *stretch {
 	s := &stretch{items: items, view: view, world: x.worldOf(view)}
 	for _, it := range items {
 		it.vertex = s.world.settle(&it.rec.place, view)
@@ -141,19 +160,6 @@ func (x *explainer) explain(items []*item, view *topology.View) *stretch {
 	s.prob = &problem{dens: x.dens, cells: cellsOf(items, stand)}
 	s.prob.dampen(s.world)
 	s.prob.roots = rootsOf(s.world, s.prob, items)
-	c := s.prob.contest(s.world, s.prob.solve())
-	c.dropVictims()
-	c.addHubs()
-	chosen, to := s.prob.refine(c.chosen)
-	s.groups = s.prob.groupsOf(items, chosen, to)
-	var near []Change
-	if x.changes != nil && len(items) > 0 {
-		first, last := items[0].onset, items[len(items)-1].onset
-		near = x.changes(fromSeconds(first-changeReach), fromSeconds(last+flatAfter))
-	}
-	for i := range s.groups {
-		s.rank(&s.groups[i], near)
-	}
 	return s
 }
 

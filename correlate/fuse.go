@@ -99,6 +99,7 @@ func (v *view) changesAt(q Question) []Change {
 	for _, c := range v.e.changesBetween(q.Start.Add(-changeReach*time.Second), q.FirstAlert.Add(flatAfter*time.Second)) {
 		for _, r := range v.g.causes {
 			if ent := v.s.prob.roots[r.root].ent; c.matches(ent) {
+				c.Query = cmp.Or(c.Query, changePath(&c, ent.Name))
 				c.Entity = entityOf(ent)
 				out = append(out, c)
 				break
@@ -123,11 +124,8 @@ func (v *view) ownCause(i *Incident) {
 	ent := v.s.world.v[it.vertex].ent
 	i.Causes = []Cause{{
 		Entity: entityOf(ent), Resource: resourceOf(v.rootItems), Confidence: ownConfidence, Start: fromSeconds(it.onset),
-		Text: ent.Name + " (" + it.rec.place.name + ")",
-		Evidence: []cause.Evidence{{
-			Kind: "alert", For: true, Entity: ent.Name, Text: it.rec.place.name + " at " + ent.Name, Time: it.start, Value: it.onset, Weight: 1,
-			Query: promSelector("ALERTS_FOR_STATE", withoutSynthetic(it.rec.Labels)),
-		}},
+		Text:     ent.Name + " (" + it.rec.place.name + ")",
+		Evidence: []cause.Evidence{v.sign(it, ent.Name)},
 	}}
 }
 
@@ -322,83 +320,3 @@ func (v *view) signs() string {
 }
 
 func round3(x float64) float64 { return math.Round(x*1000) / 1000 }
-
-const maxOwnEvidence = 6
-
-// evidence of the alerts for and against a cause, each with the query that shows it.
-func (v *view) evidence(c ranked, own []*item) []cause.Evidence {
-	r := &v.s.prob.roots[c.root]
-	var out []cause.Evidence
-	slices.SortFunc(own, compareItems)
-	first := v.firstAlert().onset
-	told := map[[2]float64]bool{}
-	for _, it := range own {
-		if len(out) == maxOwnEvidence {
-			break
-		}
-		if a := it.rec.Anomaly; a != nil { // Two watches of one expression say the same.
-			key := [2]float64{a.Value, a.Expected}
-			if told[key] {
-				continue
-			}
-			told[key] = true
-		}
-		text := fmt.Sprintf("%s at %s began %s", it.rec.place.name, v.s.world.v[it.vertex].ent.Name, after(it.onset-first))
-		ev := cause.Evidence{
-			Kind: "alert", For: true, Entity: r.ent.Name, Text: text, Time: it.start, Value: it.onset, Weight: 1,
-			Query: promSelector("ALERTS_FOR_STATE", withoutSynthetic(it.rec.Labels)),
-		}
-		if a := it.rec.Anomaly; a != nil {
-			ev.Kind, ev.Query, ev.Value, ev.Time = "anomaly", a.Query, a.Value, sampleTime(a)
-			ev.Text = cmp.Or(a.Brief, a.Text, ev.Text)
-			ev.Expected, ev.Lower, ev.Upper = &a.Expected, &a.Lower, &a.Upper
-		}
-		out = append(out, ev)
-	}
-	if p := c.parts.change; p != nil {
-		out = append(out, cause.Evidence{
-			Kind: "change", For: true, Entity: r.ent.Name, Time: p.Time, Weight: changeBonus,
-			Text: fmt.Sprintf("%s of %s %s", p.Kind, r.ent.Name, after(seconds(p.Time)-c.start)+": "+p.Text), Query: p.Query, Value: 1,
-		})
-	}
-	out = append(out, cause.Evidence{
-		Kind: "coverage", For: c.parts.explained*2 >= len(v.g.items), Entity: r.ent.Name, Time: fromSeconds(c.start),
-		Text:  fmt.Sprintf("%d of %s are where and when trouble at %s would show", min(c.parts.explained, len(v.g.items)), v.signs(), r.ent.Name),
-		Value: float64(c.parts.explained), Weight: c.parts.gain,
-	})
-	if len(own) == 0 {
-		out = append(out, cause.Evidence{
-			Kind: "silent", Entity: r.ent.Name, Time: fromSeconds(c.start), Weight: -lateOwn * c.parts.late,
-			Text: fmt.Sprintf("%s has no alert of its own", r.ent.Name), Query: fmt.Sprintf("count(ALERTS{service=%q})", r.ent.Name),
-		})
-	} else if c.parts.late > 0.2 {
-		out = append(out, cause.Evidence{
-			Kind: "onset", Entity: r.ent.Name, Time: fromSeconds(c.start), Value: c.parts.own, Weight: -lateOwn * c.parts.late,
-			Text: fmt.Sprintf("its own alerts began %s", after(c.parts.own)),
-		})
-	}
-	return out
-}
-
-// after says a time relative to the onset of the first alert.
-func after(s float64) string {
-	switch {
-	case math.Abs(s) < 5:
-		return "first"
-	case s < -120:
-		return fmt.Sprintf("%.0f min before the first", -s/60)
-	case s < 0:
-		return fmt.Sprintf("%.0f s before the first", -s)
-	case s < 120:
-		return fmt.Sprintf("%.0f s after the first", s)
-	}
-	return fmt.Sprintf("%.0f min after the first", s/60)
-}
-
-// sampleTime is when the anomaly's value was taken, so that its query gives it again.
-func sampleTime(a *Anomaly) time.Time {
-	if a.At.IsZero() {
-		return a.Since
-	}
-	return a.At
-}

@@ -107,6 +107,8 @@ type Count struct {
 type Hop struct {
 	Entity Entity `json:"entity"`
 	State  string `json:"state"` // its own alerts and metrics in a clause
+	// Evidence is what State rests on.
+	Evidence []cause.Evidence `json:"evidence,omitempty"`
 }
 
 // Entry is one line of the timeline.

@@ -226,6 +226,12 @@ func (w *world) Fixed(string, string) error { return nil }
 
 func (w *world) Search(string, int) []web.Found { return nil }
 
+func (w *world) Coverage(string, string, time.Time) (correlate.Coverage, bool) {
+	return correlate.Coverage{}, false
+}
+
+func (w *world) Changes(correlate.ChangeFilter) []correlate.Change { return nil }
+
 func (w *world) Similar(id string) []web.Similar {
 	if id == hostileID {
 		return []web.Similar{{ID: resolvedID, Title: hostile, Start: w.now.Add(-30 * time.Hour), Score: 0.9, Confirmed: hostile, Fixed: hostile}}

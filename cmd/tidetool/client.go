@@ -109,6 +109,11 @@ func (c *client) send(ctx context.Context, method, path string, body any) (*http
 	return resp, nil
 }
 
+// apiError is that tidemark answered, and that it did not do what was asked.
+type apiError struct{ status, msg string }
+
+func (e *apiError) Error() string { return fmt.Sprintf("tidemark answered %s: %s", e.status, e.msg) }
+
 // call makes one request and decodes the data of the answer's envelope into out.
 func (c *client) call(ctx context.Context, method, path string, body, out any) error {
 	resp, err := c.send(ctx, method, path, body)
@@ -132,7 +137,7 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 		return fmt.Errorf("%s answered %s, not in JSON: is that tidemark?%s", c.url, resp.Status, hint(resp.StatusCode))
 	}
 	if envelope.Status != "success" {
-		return fmt.Errorf("tidemark answered %s: %s", resp.Status, clean(envelope.Error))
+		return &apiError{resp.Status, clean(envelope.Error)}
 	}
 	if out == nil {
 		return nil

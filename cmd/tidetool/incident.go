@@ -37,7 +37,8 @@ type incident struct {
 		Entity struct {
 			Name string `json:"name"`
 		} `json:"entity"`
-		State string `json:"state"`
+		State    string           `json:"state"`
+		Evidence []cause.Evidence `json:"evidence"`
 	} `json:"path"`
 	RuledOut []cause.RuledOut `json:"ruled_out"`
 	Alerts   []struct {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/model"
 
+	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/cause"
 	"github.com/tidemark/tidemark/internal/promread"
 )
@@ -67,15 +69,24 @@ func (v *verifier) run(ctx context.Context, s streams, id string) error {
 	}
 	defer v.read.Close()
 	out := []checked{}
-	for n, c := range inc.Causes {
-		for _, e := range c.Evidence {
-			one, err := v.check(ctx, e)
-			if err != nil {
-				return err
-			}
-			one.Cause = inc.cause(n)
-			out = append(out, one)
+	type same struct {
+		query string
+		at    time.Time
+		value float64
+	}
+	seen := map[same]bool{}
+	for _, c := range inc.claims() {
+		key := same{c.Claim.Query, c.Claim.Time, c.Claim.Value}
+		if key.query != "" && seen[key] {
+			continue // Said of a cause already.
 		}
+		seen[key] = true
+		one, err := v.check(ctx, c.Claim)
+		if err != nil {
+			return err
+		}
+		one.Cause = c.Cause
+		out = append(out, one)
 	}
 	if err := v.print(s.out, out); err != nil {
 		return err
@@ -88,12 +99,35 @@ func (v *verifier) run(ctx context.Context, s streams, id string) error {
 	return nil
 }
 
+// claims are all that an incident claims: of its causes, of each step of the path, of what was ruled out.
+func (inc *incident) claims() []checked {
+	var out []checked
+	add := func(of string, evidence []cause.Evidence) {
+		for _, e := range evidence {
+			out = append(out, checked{Cause: of, Claim: e})
+		}
+	}
+	for n, c := range inc.Causes {
+		add(inc.cause(n), c.Evidence)
+	}
+	for _, h := range inc.Path {
+		add("path: "+clean(h.Entity.Name), h.Evidence)
+	}
+	for _, r := range inc.RuledOut {
+		add("ruled out: "+clean(r.Entity), r.Evidence)
+	}
+	return out
+}
+
 // check runs one claim again. The error is that Prometheus could not be asked at all.
 func (v *verifier) check(ctx context.Context, e cause.Evidence) (checked, error) {
 	c := checked{Claim: e}
-	if e.Query == "" {
+	switch {
+	case e.Query == "":
 		c.Verdict = noQuery
 		return c, nil
+	case strings.HasPrefix(e.Query, correlate.OwnPath):
+		return v.ask(ctx, c)
 	}
 	vector, err := v.read.Query(ctx, e.Query, e.Time)
 	switch reason := promread.ReasonOf(err); {
@@ -108,18 +142,49 @@ func (v *verifier) check(ctx context.Context, e cause.Evidence) (checked, error)
 		c.Verdict, c.Detail = unanswerable, "no data at "+stamp(e.Time)
 		return c, nil
 	}
-	name, onset := onsetOf(e.Query)
-	if len(vector) > 1 && !onset {
+	if len(vector) > 1 && !isOnset(e.Query) {
 		c.Verdict, c.Detail = unanswerable, fmt.Sprintf("the query gives %d series where one is meant", len(vector))
 		return c, nil
 	}
 	limit := v.tolerance * max(math.Abs(e.Value), math.Abs(float64(vector[0].Value)))
-	if onset {
-		limit = v.onsetTolerance(ctx, name)
+	if names := onsetsIn(e.Query); len(names) > 0 {
+		limit = v.onsetTolerance(ctx, names)
 	}
 	now := nearest(vector, e.Value)
 	c.Now, c.Verdict = &now, reproduced
 	if math.Abs(now-e.Value) > limit || math.IsNaN(now) != math.IsNaN(e.Value) {
+		c.Verdict = differs
+	}
+	return c, nil
+}
+
+// ask runs a claim again whose query is a path of Tidemark's API: it claims the number "value" of the answer, or how many
+// entries that has.
+func (v *verifier) ask(ctx context.Context, c checked) (checked, error) {
+	var data json.RawMessage
+	if err := v.client.call(ctx, http.MethodGet, c.Claim.Query, nil, &data); err != nil {
+		if _, answered := errors.AsType[*apiError](err); !answered {
+			return c, err
+		}
+		c.Verdict, c.Detail = unanswerable, err.Error()
+		return c, nil
+	}
+	var list []json.RawMessage
+	var one struct {
+		Value *float64 `json:"value"`
+	}
+	var now float64
+	switch {
+	case json.Unmarshal(data, &list) == nil:
+		now = float64(len(list))
+	case json.Unmarshal(data, &one) == nil && one.Value != nil:
+		now = *one.Value
+	default:
+		c.Verdict, c.Detail = unanswerable, "the answer is neither a list nor has it a value"
+		return c, nil
+	}
+	c.Now, c.Verdict = &now, reproduced
+	if now != c.Claim.Value {
 		c.Verdict = differs
 	}
 	return c, nil
@@ -144,25 +209,28 @@ func nearest(vector model.Vector, to float64) float64 {
 
 const onsetSelector = "ALERTS_FOR_STATE{"
 
-// onsetOf says that a query reads when an alert's expression became true, and of which alert. The claim
-// of such evidence is the alert's start less the `for:` of its rule.
-func onsetOf(query string) (alertname string, ok bool) {
-	rest, ok := strings.CutPrefix(query, onsetSelector)
-	if !ok {
-		return "", false
+// isOnset says that a query reads when an alert's expression became true. The claim of such evidence is the
+// alert's start less the `for:` of its rule.
+func isOnset(query string) bool { return strings.HasPrefix(query, onsetSelector) }
+
+// onsetsIn are the names of the alerts whose onsets a query reads.
+func onsetsIn(query string) (names []string) {
+	for _, rest := range strings.Split(query, onsetSelector)[1:] {
+		name := ""
+		_, rest, _ = strings.Cut(rest, "alertname=")
+		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
+			name, _ = strconv.Unquote(quoted)
+		}
+		names = append(names, name)
 	}
-	_, rest, _ = strings.Cut(rest, "alertname=")
-	if quoted, err := strconv.QuotedPrefix(rest); err == nil {
-		alertname, _ = strconv.Unquote(quoted)
-	}
-	return alertname, true
+	return names
 }
 
 const usualInterval = time.Minute // of rule evaluation, as Prometheus has it by default
 
-// onsetTolerance is how far, in seconds, the two onsets of one alert may lie apart: Prometheus keeps whole
+// onsetTolerance is how far, in seconds, what is read of the onsets of alerts may lie off: Prometheus keeps whole
 // seconds, and a rule fires at its first evaluation after the `for:`, up to one interval late.
-func (v *verifier) onsetTolerance(ctx context.Context, alertname string) float64 {
+func (v *verifier) onsetTolerance(ctx context.Context, alertnames []string) float64 {
 	if v.intervals == nil {
 		v.intervals = map[string]time.Duration{}
 		groups, err := v.read.Rules(ctx)
@@ -174,11 +242,15 @@ func (v *verifier) onsetTolerance(ctx context.Context, alertname string) float64
 			}
 		}
 	}
-	d, ok := v.intervals[alertname]
-	if !ok {
-		d = usualInterval
+	sum := 0.0
+	for _, name := range alertnames {
+		d, ok := v.intervals[name]
+		if !ok {
+			d = usualInterval
+		}
+		sum += d.Seconds() + 1
 	}
-	return d.Seconds() + 1
+	return sum
 }
 
 func (v *verifier) print(w io.Writer, all []checked) error {
@@ -212,7 +284,7 @@ func (v *verifier) print(w io.Writer, all []checked) error {
 
 // show prints a value of the claim: an onset is a time.
 func (c *checked) show(x float64) string {
-	if _, onset := onsetOf(c.Claim.Query); onset {
+	if isOnset(c.Claim.Query) {
 		return stamp(time.UnixMilli(int64(x * 1000)))
 	}
 	return strconv.FormatFloat(x, 'g', -1, 64)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -146,6 +147,43 @@ node/db-0 disk | of a recording | no longer answerable: the query is refused: th
 	code, _, errs = tool("verify", "i-1", tidemark)
 	require.Equal(t, exitFailure, code)
 	require.Equal(t, "tidetool: error: give --prometheus.url, for example http://localhost:9090, or --config\n", errs)
+}
+
+func TestVerifyAsksTidemarkForWhatNoMetricHolds(t *testing.T) {
+	evidence := `{"kind":"coverage","text":"9 of 10 alerts","query":"/api/v1/incidents/i-1/coverage?cause=node+db-0&start=1","time":"2026-11-22T09:00:00Z","value":9},
+		{"kind":"change","text":"deploy","query":"/api/v1/changes?kind=deploy","time":"2026-11-22T09:00:00Z","value":1},
+		{"kind":"change","text":"config","query":"/api/v1/changes?kind=config","time":"2026-11-22T09:00:00Z","value":1},
+		{"kind":"coverage","text":"long ago","query":"/api/v1/incidents/gone/coverage","time":"2026-11-22T09:00:00Z","value":3},
+		{"kind":"coverage","text":"odd","query":"/api/v1/status","time":"2026-11-22T09:00:00Z","value":3}`
+	tidemark := answering(t, map[string]string{
+		"/api/v1/incidents/i-1": `{"id":"i-1","causes":[{"entity":{"kind":"node","name":"db-0"},"evidence":[` + evidence + `]}],
+			"path":[{"entity":{"name":"db-0"},"state":"DiskSlow","evidence":[{"text":"busy","query":"x","time":"2026-11-22T09:00:00Z","value":0.98}]}],
+			"ruled_out":[{"entity":"web","text":"it waits","evidence":[{"text":"slow","query":"y","time":"2026-11-22T09:00:00Z","value":2},{"text":"said before","query":"x","time":"2026-11-22T09:00:00Z","value":0.98}]}]}`,
+		"/api/v1/incidents/i-1/coverage?cause=node+db-0&start=1": `{"value":9,"explained":[]}`,
+		"/api/v1/changes?kind=deploy":                            `[{"kind":"deploy"}]`,
+		"/api/v1/changes?kind=config":                            `[]`,
+		"/api/v1/status":                                         `{"healthy":true}`,
+	})
+	code, out, errs := tool("verify", "i-1", tidemark, promAnswers(t, map[string]string{"x @ 1795338000.000": value("0.98"), "y @ 1795338000.000": value("2")}))
+	require.Equal(t, exitFinding, code, errs)
+	require.Equal(t, `node/db-0 | 9 of 10 alerts | reproduced
+node/db-0 | deploy | reproduced
+node/db-0 | config | differs: then 1, now 0
+node/db-0 | long ago | no longer answerable: tidemark answered 404 Not Found: there is no such thing
+node/db-0 | odd | no longer answerable: the answer is neither a list nor has it a value
+path: db-0 | busy | reproduced
+ruled out: web | slow | reproduced
+7 claims: 4 reproduced, 1 differ, 2 no longer answerable, 0 without a query
+`, out)
+}
+
+func TestVerifyAllowsForTheEvaluationsOfBothOnsetsOfALateStart(t *testing.T) {
+	query := `min(max_over_time(ALERTS_FOR_STATE{alertname="DiskSlow"}[2s] @ 1)) - min(max_over_time(ALERTS_FOR_STATE{alertname="Slow"}[2s] @ 1))`
+	for seconds, want := range map[string]int{"240": exitOK, "300": exitOK, "330": exitFinding} { // 15 s, the default of 1 min, and a second each.
+		c := `{"text":"late","query":` + strconv.Quote(query) + `,"time":"2026-11-22T09:00:00Z","value":240}`
+		code, out, errs := tool("verify", "i-1", claims(t, c), promAnswers(t, map[string]string{query + " @ 1795338000.000": value(seconds)}))
+		require.Equal(t, want, code, out+errs)
+	}
 }
 
 func TestTimesAreReadInTheWaysPeopleWriteThem(t *testing.T) {

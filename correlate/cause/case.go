@@ -152,6 +152,9 @@ type SpanCount struct {
 	Count  float64
 	MeanMs float64
 	P50Ms  float64
+	// CountQuery reads how many spans Caller, Entity and side have in this minute, of all operations; TimeQuery reads
+	// how long they took together, in milliseconds. Empty: nothing does.
+	CountQuery, TimeQuery string
 }
 
 // Options of a ranking; the zero value is the default.
@@ -226,6 +229,8 @@ type Evidence struct {
 type RuledOut struct {
 	Entity string `json:"entity"`
 	Text   string `json:"text"`
+	// Evidence is what Text rests on.
+	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
 // Hop is one entity on the path from the cause to the symptom.
@@ -235,4 +240,6 @@ type Hop struct {
 	State string `json:"state"`
 	// Deviation is the largest of its series in spreads of the normal period; 0: nothing seen.
 	Deviation float64 `json:"deviation"`
+	// Evidence is what State rests on, where it is abnormal.
+	Evidence []Evidence `json:"evidence,omitempty"`
 }

@@ -54,6 +54,7 @@ func (v *view) hop(e int) Hop {
 	case s != nil && s.dev() >= 3:
 		h.Deviation = s.dev()
 		h.State = fmt.Sprintf("%s is %s, normally %s", s.called(), s.say(s.mean), s.say(s.median))
+		h.Evidence = []Evidence{v.evidenceOf("state", s, 0)}
 	case v.alerting(e):
 		h.State = "alerting"
 	case len(v.own[e]) == 0:
@@ -85,7 +86,10 @@ func (v *view) ruledOut(d *decision) []RuledOut {
 		if s == nil || s.dev() < 3 || len(out) == maxRuledOut {
 			break
 		}
-		out = append(out, RuledOut{v.names[e], fmt.Sprintf("%s is %s (normally %s), but %s.", s.called(), s.say(s.mean), s.say(s.median), v.why(e, d))})
+		out = append(out, RuledOut{
+			Entity: v.names[e], Text: fmt.Sprintf("%s is %s (normally %s), but %s.", s.called(), s.say(s.mean), s.say(s.median), v.why(e, d)),
+			Evidence: []Evidence{v.evidenceOf("state", s, 0)},
+		})
 	}
 	return out
 }

@@ -313,7 +313,8 @@ func TestRankNamesAnExternalProviderThatReportsNothing(t *testing.T) {
 	require.Equal(t, "api.bank.example", r.Candidates[0].Entity)
 }
 
-func TestRankFindsLostLogLinesPerRequest(t *testing.T) {
+// lostLines is a case in which cart wrote none of its lines "stored", though asked as often as ever.
+func lostLines() cause.Case {
 	c := cause.Case{ID: "logs", AlertTime: time.UnixMilli(9 * 60_000)}
 	for w := range int64(5) {
 		for i, e := range []string{"cart", "mail", "web"} {
@@ -343,7 +344,11 @@ func TestRankFindsLostLogLinesPerRequest(t *testing.T) {
 			}
 		}
 	}
-	r := cause.Rank(c, cause.Options{})
+	return c
+}
+
+func TestRankFindsLostLogLinesPerRequest(t *testing.T) {
+	r := cause.Rank(lostLines(), cause.Options{})
 	require.Equal(t, "cart", r.Candidates[0].Entity)
 	require.Equal(t, "log_pattern", r.DecidedBy)
 	ev := r.Candidates[0].Evidence[0]
@@ -353,13 +358,15 @@ func TestRankFindsLostLogLinesPerRequest(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(r.Candidates[1:]), "mail wrote")
 }
 
-func TestRankFindsTimeLostBetweenClientAndServerSpans(t *testing.T) {
+// lostTime is a case in which calls to cart lose two seconds each on the way.
+func lostTime() cause.Case {
 	c := cause.Case{ID: "spans", AlertTime: time.UnixMilli(9 * 60_000)}
 	for w := range int64(2) {
 		for m := range int64(4) {
 			at := (w*4 + m) * 60_000
 			add := func(s cause.SpanCount) {
 				s.Window, s.Time = w*4*60_000, at
+				s.CountQuery, s.TimeQuery = "count of "+s.Caller+" to "+s.Entity, "time of "+s.Caller+" to "+s.Entity
 				if w == 0 {
 					c.SpansBaseline = append(c.SpansBaseline, s)
 				} else {
@@ -385,10 +392,17 @@ func TestRankFindsTimeLostBetweenClientAndServerSpans(t *testing.T) {
 			}
 		}
 	}
-	r := cause.Rank(c, cause.Options{})
+	return c
+}
+
+func TestRankFindsTimeLostBetweenClientAndServerSpans(t *testing.T) {
+	r := cause.Rank(lostTime(), cause.Options{})
 	require.Equal(t, "cart", r.Candidates[0].Entity)
 	require.Equal(t, "span_gap", r.DecidedBy)
-	require.InDelta(t, 2000, r.Candidates[0].Evidence[0].Value, 50)
+	ev := r.Candidates[0].Evidence[0]
+	require.InDelta(t, 2000, ev.Value, 50)
+	require.Equal(t, "((time of checkout to checkout) - (time of checkout to cart + time of checkout to quote) - (2) * (count of checkout to cart + count of checkout to quote)) / (count of checkout to cart)", ev.Query)
+	require.InDelta(t, (40*1020.0-40*20-2*40)/20, ev.Value, 1e-9, "what the query says of the recording")
 }
 
 func TestRankDoesNotDependOnInputOrder(t *testing.T) {

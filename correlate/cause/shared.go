@@ -40,43 +40,102 @@ func sharedAttribute(v *view) finding {
 			have[name] = append(have[name], e)
 		}
 	}
-	why, matcher := map[int]string{}, map[int]string{}
+	why, sick := map[int]string{}, map[int][]int{}
 	for _, g := range list {
 		target, ok := v.index[g.value]
 		if !ok || !v.candidate[target] || len(g.members) < sharedLeast {
 			continue
 		}
-		in, out := 0, 0
+		var ill []int
+		out := 0
 		for _, e := range have[g.name] {
 			if !v.anomalous(e) {
 				continue
 			}
 			if slices.Contains(g.members, e) {
-				in++
+				ill = append(ill, e)
 			} else {
 				out++
 			}
 		}
 		others := len(have[g.name]) - len(g.members)
+		in := len(ill)
 		if in >= sharedLeast && others > 0 && float64(in) >= sharedShare*float64(len(g.members)) && float64(out) <= sharedOthers*float64(others) {
 			f.score[target] = float64(in)
-			matcher[target] = fmt.Sprintf("%s=%q", g.name, g.value)
-			why[target] = fmt.Sprintf("%d of %d entities with %s %s are anomalous, and %d of %d others.", in, len(g.members), g.name, g.value, out, others)
+			sick[target] = ill
+			why[target] = fmt.Sprintf("%d of %d entities with %s %s are anomalous, and %d of %d others", in, len(g.members), g.name, g.value, out, others)
 		}
 	}
 	f.evidence = func(e int) []Evidence {
 		if why[e] == "" {
 			return nil
 		}
-		return []Evidence{{
-			Kind: f.kind, For: true, Entity: v.names[e], Time: msTime(v.start), Value: f.score[e], Weight: 2, Text: why[e],
-			Query: fmt.Sprintf("ALERTS{%s}", matcher[e]),
-		}}
+		return v.sharedEvidence(f.kind, v.names[e], why[e], sick[e])
 	}
 	if best, first, second := v.topTwo(f.score); best >= 0 && first > second {
 		f.decided, f.strength, f.margin = []int{best}, 2, 1
 	}
 	return f
+}
+
+// sharedShown is of how many entities that share a value the own trouble is shown.
+const sharedShown = 3
+
+// sharedEvidence shows the trouble of those that share a value, the strongest first; the first says how many they are.
+func (v *view) sharedEvidence(kind, value, why string, ill []int) []Evidence {
+	strongest := func(e int) *sample {
+		best := v.topDev(e)
+		for _, g := range v.guests[e] {
+			if s := v.topDev(g); s != nil && strength(s.dev()) >= resourceStrength && (best == nil || strength(best.dev()) < resourceStrength) {
+				best = s
+			}
+		}
+		return best
+	}
+	dev := func(e int) float64 {
+		if s := strongest(e); s != nil {
+			return s.dev()
+		}
+		return 0
+	}
+	ill = slices.Clone(ill)
+	slices.SortStableFunc(ill, func(a, b int) int { return cmpFloat(dev(b), dev(a)) })
+	var out []Evidence
+	for _, e := range ill[:min(sharedShown, len(ill))] {
+		s := strongest(e)
+		var ev Evidence
+		switch a := v.firstAlertAt(e); {
+		case s != nil && strength(s.dev()) >= resourceStrength:
+			ev = v.evidenceOf(kind, s, 2)
+			if len(out) == 0 {
+				ev.Text = fmt.Sprintf("%s, as %s of %s: %s, normally %s.", why, s.called(), v.names[s.ent], s.say(s.mean), s.say(s.median))
+			}
+		case a != nil:
+			at := a.Time.UTC()
+			ev = Evidence{Kind: kind, For: true, Time: at, From: at, To: at, Query: alertQuery(a), Value: 1, Weight: 2, Text: fmt.Sprintf("%s on %s.", a.Name, a.entity())}
+			if len(out) == 0 {
+				ev.Text = fmt.Sprintf("%s, as %s on %s says.", why, a.Name, a.entity())
+			}
+		default:
+			continue
+		}
+		ev.Entity = value
+		out = append(out, ev)
+	}
+	return out
+}
+
+// firstAlertAt is the earliest alert of an entity or of what runs on it; nil: it has none.
+func (v *view) firstAlertAt(e int) *Alert {
+	var first *Alert
+	for i := range v.c.Alerts {
+		a := &v.c.Alerts[i]
+		at, known := v.index[a.entity()]
+		if known && (at == e || slices.Contains(v.guests[e], at)) && (first == nil || a.Time.Before(first.Time)) {
+			first = a
+		}
+	}
+	return first
 }
 
 // anomalous says whether an entity itself, or most of what runs on it, is in trouble.

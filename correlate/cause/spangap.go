@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // A span gap decides when the delay per call is this many usual calls long and explains this share
@@ -27,6 +29,32 @@ type callMinute struct {
 	calls  map[int]float64 // By callee.
 	total  float64
 	excess float64
+
+	clientTime, serverTime, serverCount queries // What reads the numbers above again.
+	callCount                           map[int]*queries
+}
+
+// queries are added up, each once.
+type queries []string
+
+func (q *queries) add(s string) {
+	if !slices.Contains(*q, s) {
+		*q = append(*q, s)
+	}
+}
+
+func (q *queries) sum() string { return "(" + strings.Join(*q, " + ") + ")" }
+
+// lostPerCall reads again what a minute lost per call to c; empty: nothing does.
+func (m *callMinute) lostPerCall(c int, usual float64) string {
+	calls := m.callCount[c]
+	for _, q := range []*queries{&m.clientTime, &m.serverTime, &m.serverCount, calls} {
+		if q == nil || len(*q) == 0 || slices.Contains(*q, "") {
+			return ""
+		}
+	}
+	slices.Sort(*calls)
+	return fmt.Sprintf("(%s - %s - (%s) * %s) / %s", m.clientTime.sum(), m.serverTime.sum(), strconv.FormatFloat(usual, 'g', -1, 64), m.serverCount.sum(), calls.sum())
 }
 
 // spanGap finds the callee whose calls lose time between client and server where client spans do
@@ -47,6 +75,7 @@ func spanGap(v *view) finding {
 		return f
 	}
 	delay, share := make([]float64, len(v.names)), make([]float64, len(v.names))
+	shown := make([]*callMinute, len(v.names)) // The minute that the delay is taken from.
 	weight := func(m *callMinute) float64 { return math.Log1p(m.excess / (unit * spanClear / 3)) }
 	late := 0.0
 	for _, m := range now {
@@ -61,7 +90,10 @@ func spanGap(v *view) finding {
 				mine = append(mine, m)
 			}
 		}
-		delay[c], share[c] = bestDelay(mine, c, all, unit)
+		shown[c], share[c] = bestDelay(mine, c, all, unit)
+		if shown[c] != nil {
+			delay[c] = shown[c].excess / shown[c].calls[c]
+		}
 		if delay[c] == 0 {
 			continue
 		}
@@ -83,8 +115,12 @@ func spanGap(v *view) finding {
 		if share[e] < .1 || delay[e] < spanDelay*unit {
 			return nil
 		}
+		query := shown[e].lostPerCall(e, usual[shown[e].caller])
+		if query == "" {
+			query = "spans: client - server time of calls to " + v.names[e]
+		}
 		return []Evidence{{
-			Kind: f.kind, For: true, Entity: v.names[e], Query: "spans: client - server time of calls to " + v.names[e],
+			Kind: f.kind, For: true, Entity: v.names[e], Query: query,
 			Time: msTime(v.start), Value: delay[e], Expected: ptr(0), Weight: f.score[e],
 			Text: fmt.Sprintf("Calls to %s lose about %s ms each between caller and callee; that explains %s of all lost time.", v.names[e], number(delay[e]), percent(share[e])),
 		}}
@@ -99,9 +135,9 @@ func spanGap(v *view) finding {
 	return f
 }
 
-// bestDelay finds the delay per call to c that explains most of the lost time of the minutes that
+// bestDelay finds the minute whose delay per call to c explains most of the lost time of the minutes that
 // call c, in absolute error, so that one big minute does not decide.
-func bestDelay(mine []*callMinute, c int, all, unit float64) (delay, share float64) {
+func bestDelay(mine []*callMinute, c int, all, unit float64) (best *callMinute, share float64) {
 	for _, x := range mine {
 		d := x.excess / x.calls[c]
 		if d < 2*unit {
@@ -112,11 +148,11 @@ func bestDelay(mine []*callMinute, c int, all, unit float64) (delay, share float
 			want := d * m.calls[c]
 			sum += min(m.excess, want) - max(0, want-m.excess)
 		}
-		if s := sum / all; delay == 0 || s > share {
-			delay, share = d, s
+		if s := sum / all; best == nil || s > share {
+			best, share = x, s
 		}
 	}
-	return delay, share
+	return best, share
 }
 
 // callMinutes sums spans by caller and minute, ordered.
@@ -142,18 +178,25 @@ func (v *view) callMinutes(spans []SpanCount) []*callMinute {
 		k := key{a, s.Time}
 		m := by[k]
 		if m == nil {
-			m = &callMinute{caller: a, time: s.Time, calls: map[int]float64{}}
+			m = &callMinute{caller: a, time: s.Time, calls: map[int]float64{}, callCount: map[int]*queries{}}
 			by[k] = m
 			out = append(out, m)
 		}
 		if s.Client {
 			m.client += s.Count * s.MeanMs
+			m.clientTime.add(s.TimeQuery)
 			continue
 		}
 		m.server += s.Count * s.MeanMs
 		m.total += s.Count
+		m.serverTime.add(s.TimeQuery)
+		m.serverCount.add(s.CountQuery)
 		if c, ok := v.index[s.Entity]; ok {
 			m.calls[c] += s.Count
+			if m.callCount[c] == nil {
+				m.callCount[c] = &queries{}
+			}
+			m.callCount[c].add(s.CountQuery)
 		}
 	}
 	out = slices.DeleteFunc(out, func(m *callMinute) bool { return m.client == 0 || m.total == 0 })

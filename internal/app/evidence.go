@@ -208,6 +208,12 @@ func (ev *evidence) answer(ctx context.Context, q correlate.Question) {
 			for i := range o.ranking.Candidates {
 				o.ranking.Candidates[i].Evidence = sound(runnable(o.ranking.Candidates[i].Evidence, &c))
 			}
+			for i := range o.ranking.Path {
+				o.ranking.Path[i].Evidence = sound(runnable(o.ranking.Path[i].Evidence, &c))
+			}
+			for i := range o.ranking.RuledOut {
+				o.ranking.RuledOut[i].Evidence = sound(runnable(o.ranking.RuledOut[i].Evidence, &c))
+			}
 		}
 	}
 	ev.mu.Lock()

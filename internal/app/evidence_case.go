@@ -178,7 +178,7 @@ func runnable(in []cause.Evidence, c *cause.Case) []cause.Evidence {
 	for i := range in {
 		e := &in[i]
 		switch {
-		case e.Kind == "change", e.Kind == "log_pattern": // Their queries say at which time they are meant.
+		case e.Kind == "change", e.Kind == "log_pattern", e.Kind == "span_gap": // Their queries say at which time they are meant.
 		case e.Query == "" || e.From.IsZero() || e.Step <= 0:
 			e.Query = ""
 		default:

@@ -153,7 +153,7 @@ func TestQueriesOfClaims(t *testing.T) {
 		{"one sample", "avg_over_time((b)[7s500ms:15s] @ 1800000060.000)", cause.Evidence{Query: "b", From: to, To: to, Step: step}},
 		{"what is no number was left out", "avg_over_time(((a) < Inf > -Inf)[1m7s500ms:15s] @ 1800000060.000)", cause.Evidence{Query: "a", From: from, To: to, Step: step}},
 		{"a change says itself when", "count(x)", cause.Evidence{Kind: "change", Query: "count(x)"}},
-		{"a count that PromQL cannot make has no query", "", cause.Evidence{Kind: "shared_attribute", Query: `ALERTS{zone="a"}`, Value: 4}},
+		{"time lost between spans says itself when", "(a @ 1) / (b @ 1)", cause.Evidence{Kind: "span_gap", Query: "(a @ 1) / (b @ 1)"}},
 		{"a series without a second sample has none", "", cause.Evidence{Query: "b", From: to, To: to}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

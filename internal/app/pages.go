@@ -26,6 +26,14 @@ func (p *pages) Incidents() []correlate.Incident { return p.s.incidents.all() }
 
 func (p *pages) Incident(id string) (correlate.Incident, bool) { return p.s.incidents.one(id) }
 
+func (p *pages) Coverage(incident, cause string, start time.Time) (correlate.Coverage, bool) {
+	return p.s.incidents.engine.Coverage(incident, cause, start)
+}
+
+func (p *pages) Changes(f correlate.ChangeFilter) []correlate.Change {
+	return p.s.incidents.engine.Changes(f)
+}
+
 func (p *pages) Proposals(incident string) []web.Proposal {
 	var out []web.Proposal
 	for _, pr := range p.s.app.runbooks.List() {

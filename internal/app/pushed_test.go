@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,6 +182,38 @@ func TestSpansAreSeriesAndCallsWhoeverComesFirst(t *testing.T) {
 	_, err := parser.NewParser(parser.Options{}).ParseExpr(ev[0].Query)
 	require.NoError(t, err)
 	require.InDelta(t, 0.8, ev[0].Value, 0.11, "a mean over minutes of which the first is mixed")
+}
+
+func TestTimeLostBetweenClientAndServerIsReadFromTheMinuteThatShowsIt(t *testing.T) {
+	p := newPushes()
+	for ; p.now.Before(alerted.Add(4 * time.Minute)); p.now = p.now.Add(time.Second) {
+		lost := 2 * time.Millisecond
+		if !p.now.Before(alerted.Add(-time.Minute)) {
+			lost = 900 * time.Millisecond
+		}
+		p.call(20*time.Millisecond+lost, 20*time.Millisecond, false)
+	}
+	c := p.fill(alerted.Add(3 * time.Minute))
+	r := cause.Rank(c, cause.Options{})
+	require.Equal(t, "db", r.Candidates[0].Entity)
+	ev := runnable(r.Candidates[0].Evidence, &c)
+	gap := slices.IndexFunc(ev, func(e cause.Evidence) bool { return e.Kind == "span_gap" })
+	require.GreaterOrEqual(t, gap, 0)
+	require.InDelta(t, 898, ev[gap].Value, 1)
+	_, err := parser.NewParser(parser.Options{}).ParseExpr(ev[gap].Query)
+	require.NoError(t, err)
+	for _, part := range []string{
+		`1000 * (sum(max by (operation) (tidemark_span_seconds_total{caller="api",service="api",side="client"} @ `,
+		`1000 * (sum(max by (operation) (tidemark_span_seconds_total{caller="api",service="db",side="server"} @ `,
+		`/ ((sum(max by (operation) (tidemark_spans_total{caller="api",service="db",side="server"} @ `,
+	} {
+		require.Contains(t, ev[gap].Query, part)
+	}
+	for _, x := range r.Candidates {
+		for _, e := range runnable(x.Evidence, &c) {
+			require.NotEmpty(t, e.Query, "%s: %s", e.Kind, e.Text)
+		}
+	}
 }
 
 func TestWhatIsPushedIsBoundedAndExportedByTheMinute(t *testing.T) {

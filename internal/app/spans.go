@@ -239,27 +239,31 @@ func (s *spans) fill(c *cause.Case, look time.Time, view *topology.View) {
 	})
 	if now, before, ok := windowsOf(c.AlertTime, look, s.since); ok {
 		for _, k := range keys {
-			c.Spans = s.counts(c.Spans, k, now, name)
+			c.Spans = s.counts(c.Spans, k, now, name, true)
 			for _, m := range before {
-				c.SpansBaseline = s.counts(c.SpansBaseline, k, m, name)
+				c.SpansBaseline = s.counts(c.SpansBaseline, k, m, name, false)
 			}
 		}
 	}
 	s.series(c, keys, look, name)
 }
 
-// counts appends the minutes of a window in which there were spans.
-func (s *spans) counts(out []cause.SpanCount, k spanKey, in minutes, name func(string) string) []cause.SpanCount {
+// counts appends the minutes of a window in which there were spans, with what reads them again where that is asked for.
+func (s *spans) counts(out []cause.SpanCount, k spanKey, in minutes, name func(string) string, queries bool) []cause.SpanCount {
 	r := s.rows[k]
 	for m := in.from; m <= in.to; m++ {
 		n := r.n.in(m, m)
 		if n == 0 {
 			continue
 		}
-		out = append(out, cause.SpanCount{
+		c := cause.SpanCount{
 			Window: in.start().UnixMilli(), Time: m * 60_000, Caller: name(k.caller), Entity: name(k.service), Operation: k.operation,
 			Client: k.side == clientSide, Count: n, MeanMs: 1000 * r.seconds.in(m, m) / n,
-		})
+		}
+		if queries {
+			c.CountQuery, c.TimeQuery = ofMinute("tidemark_spans_total", k, m), "1000 * "+ofMinute("tidemark_span_seconds_total", k, m)
+		}
+		out = append(out, c)
 	}
 	return out
 }
@@ -311,6 +315,13 @@ func (s *spans) series(c *cause.Case, keys []spanKey, look time.Time, name func(
 			}
 		}
 	}
+}
+
+// ofMinute is PromQL for what a metric of spans grew by in one minute, over all operations of a caller and a service.
+func ofMinute(metric string, k spanKey, minute int64) string {
+	sel := fmt.Sprintf("%s{caller=%q,service=%q,side=%q}", metric, k.caller, k.service, k.side)
+	total := func(m int64) string { return fmt.Sprintf("sum(max by (operation) (%s @ %d))", sel, endOf(m).Unix()) }
+	return fmt.Sprintf("(%s - (%s or vector(0)))", total(minute), total(minute-1))
 }
 
 // ofLastMinute is PromQL for what a metric of spans grew by in the minute before, at the end of a minute.

@@ -18,6 +18,7 @@ import (
 type evidenceView struct {
 	For                      bool
 	Text, Rest, Query, Value string // What is read at once, what is folded away.
+	Link                     string // Where the query leads, when it is a path of this server.
 }
 
 type causeView struct {
@@ -239,7 +240,11 @@ func evidence(in []cause.Evidence) []evidenceView {
 	out := make([]evidenceView, 0, len(in))
 	for _, e := range in {
 		text, rest := brief(e.Text)
-		out = append(out, evidenceView{For: e.For, Text: text, Rest: rest, Query: e.Query, Value: valueOf(&e)})
+		x := evidenceView{For: e.For, Text: text, Rest: rest, Query: e.Query, Value: valueOf(&e)}
+		if strings.HasPrefix(e.Query, correlate.OwnPath) {
+			x.Link = ".." + e.Query // From the page of the incident, whatever the prefix.
+		}
+		out = append(out, x)
 	}
 	return out
 }

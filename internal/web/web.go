@@ -34,6 +34,10 @@ type Data interface {
 	// Incidents are all that are kept, firing ones first, then the newest first.
 	Incidents() []correlate.Incident
 	Incident(id string) (correlate.Incident, bool)
+	// Coverage explains the members of an incident again by one cause.
+	Coverage(incident, cause string, start time.Time) (correlate.Coverage, bool)
+	// Changes are those that are known, in order of time.
+	Changes(f correlate.ChangeFilter) []correlate.Change
 	// Proposals are the runbooks suggested for an incident.
 	Proposals(incident string) []Proposal
 	// Series are the watched series that match the filter, and how many there are in all.
@@ -123,6 +127,8 @@ func (u *UI) Handlers() map[string]http.HandlerFunc {
 		"GET /api/v1/incidents/search":         u.apiSearch,
 		"GET /api/v1/incidents/{id}":           u.apiIncident,
 		"GET /api/v1/incidents/{id}/similar":   u.apiSimilar,
+		"GET /api/v1/incidents/{id}/coverage":  u.apiCoverage,
+		"GET /api/v1/changes":                  u.apiChanges,
 		"POST /api/v1/incidents/{id}/feedback": u.apiFeedback,
 		"GET /api/v1/series":                   u.apiSeries,
 		"GET /api/v1/series/points":            u.apiPoints,

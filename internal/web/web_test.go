@@ -48,6 +48,15 @@ func (f *fake) Incident(id string) (correlate.Incident, bool) {
 	return correlate.Incident{}, false
 }
 
+func (f *fake) Coverage(id, cause string, start time.Time) (correlate.Coverage, bool) {
+	_, ok := f.Incident(id)
+	return correlate.Coverage{Value: 1, Explained: []string{cause + " from " + start.Format(time.RFC3339Nano)}}, ok
+}
+
+func (f *fake) Changes(c correlate.ChangeFilter) []correlate.Change {
+	return []correlate.Change{{Time: c.From, Kind: c.Kind, Text: c.Text, Entity: correlate.Entity{Name: c.Entity}}}
+}
+
 func (f *fake) Proposals(string) []web.Proposal {
 	if f.proposals != nil {
 		return f.proposals
