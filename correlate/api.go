@@ -45,12 +45,17 @@ func (e *Engine) IncidentOf(ls model.LabelSet) string {
 	return e.owners[itemKey{id, starts[len(starts)-1].UnixNano()}]
 }
 
-// withoutSynthetic drops labels that only the engine knows.
-func withoutSynthetic(ls model.LabelSet) model.LabelSet {
-	if _, ok := ls[anomalyLabel]; !ok {
-		return ls
-	}
+// queried are the labels by which Prometheus finds an alert: without those that only the engine knows, and those that
+// Prometheus adds when it sends.
+func (v *view) queried(ls model.LabelSet) model.LabelSet {
 	out := ls.Clone()
 	delete(out, anomalyLabel)
+	if v.e.deps.External != nil {
+		for name, value := range v.e.deps.External() {
+			if out[name] == value {
+				delete(out, name)
+			}
+		}
+	}
 	return out
 }

@@ -140,3 +140,18 @@ func TestCoverageIsOfIncidentsInMemoryAndOfPossibleCauses(t *testing.T) {
 }
 
 func unix(after time.Duration) string { return strconv.FormatInt(t0.Add(after).Unix(), 10) }
+
+func TestAlertsAreLookedUpWithoutWhatPrometheusAddsWhenItSends(t *testing.T) {
+	e := correlate.NewEngine(correlate.DefaultConfig(), correlate.Deps{
+		Topology: chain("web", "api", "db"), Rules: noHold,
+		External: func() model.LabelSet { return model.LabelSet{"cluster": "eu", "severity": "page"} },
+	})
+	as := outage(0)
+	for _, a := range as {
+		a.Labels["cluster"] = "eu"
+	}
+	e.Alerts(t0, as)
+	e.Step(t0.Add(5 * time.Minute))
+	require.Equal(t, `ALERTS_FOR_STATE{alertname="DatabaseDown",service="db",severity="critical"}`, claim(t, live(e)[0], "db", "alert").Query)
+	require.Equal(t, model.LabelValue("eu"), live(e)[0].Alerts[0].Labels["cluster"], "the alert itself keeps its labels")
+}

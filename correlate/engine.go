@@ -55,6 +55,8 @@ type Deps struct {
 	Rules func(ls model.LabelSet) (time.Duration, bool)
 	// Evidence from metrics; nil: the alerts' own explanation stands.
 	Evidence Evidence
+	// External returns the labels that Prometheus adds to alerts and does not know in its own queries; nil: none.
+	External func() model.LabelSet
 	// History of past alerts; nil: nothing is known to be seasonal.
 	History *History
 	// Archive is called with every incident that leaves the engine, its retention over. Nil: none.

@@ -68,7 +68,7 @@ func (v *view) sign(it *item, entity string) cause.Evidence {
 	}
 	return cause.Evidence{
 		Kind: "alert", For: true, Entity: entity, Text: began, Time: it.start, Value: it.onset, Weight: 1,
-		Query: promSelector("ALERTS_FOR_STATE", withoutSynthetic(it.rec.Labels)),
+		Query: promSelector("ALERTS_FOR_STATE", v.queried(it.rec.Labels)),
 	}
 }
 
@@ -105,7 +105,7 @@ func (v *view) late(c ranked, own *item) cause.Evidence {
 		if it.rec.Anomaly != nil {
 			return strconv.FormatFloat(it.onset, 'f', 3, 64) // No alert: a claim of its own says what it rests on.
 		}
-		return "min(" + over(promSelector("ALERTS_FOR_STATE", withoutSynthetic(it.rec.Labels)), it.start.Add(-it.hold), to) + ")"
+		return "min(" + over(promSelector("ALERTS_FOR_STATE", v.queried(it.rec.Labels)), it.start.Add(-it.hold), to) + ")"
 	}
 	what := "its own alerts"
 	if own.rec.Anomaly != nil {

@@ -99,8 +99,8 @@ const tierRules = `groups:
 const tierStep = 5 * time.Second
 
 // brokenTiers starts all servers over three days of history and breaks the disk; it returns when Tidemark had
-// learned, and when the disk broke.
-func brokenTiers(t *testing.T) (b *stack.Bare, ready, broken time.Time) {
+// learned, and when the disk broke. With external labels, Prometheus adds them to all that it sends.
+func brokenTiers(t *testing.T, external map[string]any, before func(b *stack.Bare)) (b *stack.Bare, ready, broken time.Time) {
 	t.Helper()
 	shop := &tiers{}
 	server := httptest.NewServer(shop)
@@ -108,6 +108,9 @@ func brokenTiers(t *testing.T) (b *stack.Bare, ready, broken time.Time) {
 	b = newBare(t, stack.BareOptions{
 		Rules: tierRules,
 		EditPrometheus: func(c map[string]any) {
+			if external != nil {
+				c["global"].(map[string]any)["external_labels"] = external
+			}
 			c["scrape_configs"] = append(c["scrape_configs"].([]any), map[string]any{
 				"job_name": "tiers", "static_configs": []any{map[string]any{"targets": []string{server.Listener.Addr().String()}}},
 				"metric_relabel_configs": []any{map[string]any{"action": "labeldrop", "regex": "instance|job"}},
@@ -128,6 +131,7 @@ func brokenTiers(t *testing.T) (b *stack.Bare, ready, broken time.Time) {
 		live, err := b.Tidemark.ScoredPoints(ctx, "disk")
 		return len(live) > 0 && live[len(live)-1].Time().After(ready.Add(2*tierStep)), err
 	})
+	before(b)
 	return b, ready, shop.breakDisk()
 }
 
@@ -151,7 +155,7 @@ func decided(t *testing.T, incident json.RawMessage) string {
 
 func TestReplayOfPrometheusDecidesWhatTheLiveProcessDecided(t *testing.T) {
 	t.Parallel()
-	b, ready, broken := brokenTiers(t)
+	b, ready, broken := brokenTiers(t, nil, func(*stack.Bare) {})
 	// Between two looks at the metrics, and between two scored steps.
 	var at time.Time
 	var live []json.RawMessage
@@ -190,9 +194,12 @@ func TestReplayOfPrometheusDecidesWhatTheLiveProcessDecided(t *testing.T) {
 	require.Equal(t, want, decided(t, report.Incidents[0].Detail))
 }
 
-func TestEveryClaimIsReproducedByPrometheus(t *testing.T) {
+// TestEveryClaimIsReproduced: also of a Prometheus that adds labels to what it sends and does not know them in queries.
+func TestEveryClaimIsReproduced(t *testing.T) {
 	t.Parallel()
-	b, _, _ := brokenTiers(t)
+	b, _, _ := brokenTiers(t, map[string]any{"cluster": "eu", "replica": "a"}, func(b *stack.Bare) {
+		require.NoError(t, post(t.Context(), b.Tidemark.URL+"/api/v1/changes", fmt.Sprintf(`{"time":%q,"kind":"config","labels":{"service":"db"},"text":"new disk limits"}`, time.Now().UTC().Format(time.RFC3339))))
+	})
 	var id string
 	eventually(t, later, "an incident has evidence of metrics", func(ctx context.Context) (bool, error) {
 		var all struct{ Data []json.RawMessage }
@@ -211,18 +218,19 @@ func TestEveryClaimIsReproducedByPrometheus(t *testing.T) {
 		Claim   struct{ Kind, Query string }
 	}
 	require.NoError(t, json.Unmarshal([]byte(out), &claims))
-	means := 0
+	means, kinds := 0, map[string]bool{}
 	for _, c := range claims {
-		if c.Claim.Query == "" {
-			require.Equal(t, "no query", c.Verdict)
-		} else {
-			require.Equal(t, "reproduced", c.Verdict, c.Claim.Query)
-			if bytes.HasPrefix([]byte(c.Claim.Query), []byte("avg_over_time(")) {
-				means++
-			}
+		require.Equal(t, "reproduced", c.Verdict, c.Claim.Query)
+		require.NotContains(t, c.Claim.Query, "replica", "Prometheus does not know its external labels")
+		kinds[c.Claim.Kind] = true
+		if bytes.HasPrefix([]byte(c.Claim.Query), []byte("avg_over_time(")) {
+			means++
 		}
 	}
 	require.Positive(t, means, out)
+	for _, kind := range []string{"alert", "anomaly", "change", "coverage", "resource", "state"} {
+		require.True(t, kinds[kind], "%s: %s", kind, out)
+	}
 }
 
 func getAPI(ctx context.Context, url string, out any) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/correlate/topology"
@@ -24,6 +25,7 @@ func (s *session) discover(ctx context.Context) ([]rules.Watch, error) {
 	}
 	durations := rules.DurationsOf(groups)
 	s.holds.Store(&durations)
+	s.learnExternal(ctx)
 	now := s.app.now()
 	names, err := s.prom.LabelValues(ctx, model.MetricNameLabel, "", now.Add(-namesWindow), now)
 	if err != nil {
@@ -48,6 +50,24 @@ func (s *session) discover(ctx context.Context) ([]rules.Watch, error) {
 		s.logger.Debug("A rule gives nothing to watch", "alert", sk.Alert, "expr", sk.Expr, "reason", sk.Reason)
 	}
 	return out, nil
+}
+
+// learnExternal asks for the labels that Prometheus adds to what it sends; what was known stands while it does not answer.
+func (s *session) learnExternal(ctx context.Context) {
+	ls, err := s.prom.ExternalLabels(ctx)
+	if err != nil {
+		s.logger.Debug("The external labels of Prometheus can't be read", "err", err)
+		return
+	}
+	s.external.Store(&ls)
+}
+
+// externalLabels are to be left out of queries.
+func (s *session) externalLabels() labels.Labels {
+	if ls := s.external.Load(); ls != nil {
+		return *ls
+	}
+	return labels.EmptyLabels()
 }
 
 // holdOf is the `for:` of the rule that made an alert with these labels.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
+
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/cause"
 	"github.com/tidemark/tidemark/correlate/topology"
@@ -41,6 +43,8 @@ type evidenceDeps struct {
 	lines  *lines // Nil: none are pushed.
 	spans  *spans
 	labels *correlate.Config
+	// external are labels that queries leave out; nil: there are none.
+	external func() labels.Labels
 }
 
 // opinion is the ranking of an incident as it stands.

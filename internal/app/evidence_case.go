@@ -30,6 +30,10 @@ func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.T
 		fresh = ev.fresh.upTo(ctx, ev.deps, q.FirstAlert, look)
 	}
 	view := ev.deps.graph.At(q.FirstAlert)
+	external := labels.EmptyLabels()
+	if ev.deps.external != nil {
+		external = ev.deps.external()
+	}
 	c := cause.Case{ID: q.Incident, AlertTime: q.FirstAlert, FaultTime: onset, Attributes: map[string]map[string]string{}}
 	for _, e := range q.Entities {
 		c.Candidates = append(c.Candidates, e.Name)
@@ -46,7 +50,7 @@ func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.T
 		c.Changes = append(c.Changes, cause.Change{Time: ch.Time, Entity: ch.Entity.Name, Kind: ch.Kind, Text: ch.Text, Query: ch.Query})
 	}
 	for _, en := range ev.deps.scorer.all() {
-		if s, ok := en.asSeries(view, ev.deps.labels, q.FirstAlert, look, fresh[en]); ok {
+		if s, ok := en.asSeries(view, ev.deps.labels, external, q.FirstAlert, look, fresh[en]); ok {
 			c.Series = append(c.Series, s)
 		}
 	}
@@ -96,8 +100,8 @@ func entityOf(get func(string) string, view *topology.View, cfg *correlate.Confi
 }
 
 // asSeries is the entry as a ranking of a moment reads it; fresh is what was read ahead of scoring.
-func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, firstAlert, look time.Time, fresh []web.Point) (cause.Series, bool) {
-	s := cause.Series{Metric: e.watch.metric, Name: e.watch.Name, Query: e.query(), Say: e.say}
+func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, external labels.Labels, firstAlert, look time.Time, fresh []web.Point) (cause.Series, bool) {
+	s := cause.Series{Metric: e.watch.metric, Name: e.watch.Name, Query: e.query(external), Say: e.say}
 	if client, server := e.series.Labels().Get("client"), e.series.Labels().Get("server"); client != "" && server != "" {
 		s.Entity, s.Peer = client, server
 		s.Query = "sum(" + s.Query + ")" // So that the two sides of a call can be subtracted, whatever their labels.
@@ -127,9 +131,23 @@ func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, firstAlert,
 }
 
 // query is PromQL for this series alone: the watch's expression with the series' labels as matchers
-// of every selector in it.
-func (e *entry) query() string {
-	return narrow(e.watch.Expr, e.series.Labels())
+// of every selector in it, but for those that Prometheus added to what it sent.
+func (e *entry) query(external labels.Labels) string {
+	return narrow(e.watch.Expr, without(e.series.Labels(), external))
+}
+
+// without leaves out labels that have the very value of an external one.
+func without(ls, external labels.Labels) labels.Labels {
+	if external.IsEmpty() {
+		return ls
+	}
+	b := labels.NewBuilder(ls)
+	external.Range(func(l labels.Label) {
+		if ls.Get(l.Name) == l.Value {
+			b.Del(l.Name)
+		}
+	})
+	return b.Labels()
 }
 
 // narrow adds labels as equality matchers to every selector of expr that has no matcher for them.

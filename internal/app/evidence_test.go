@@ -162,6 +162,22 @@ func TestQueriesOfClaims(t *testing.T) {
 	}
 }
 
+func TestQueriesLeaveOutWhatPrometheusOnlyAddsWhenItSends(t *testing.T) {
+	e := &entry{watch: &watch{Watch: rules.Watch{Expr: `rate(x_total{job="a"}[5m]) / y`}}}
+	e.series = seriesWith(t, labels.FromStrings("cluster", "eu", "replica", "a", "service", "db"))
+	require.Equal(t, `rate(x_total{cluster="eu",job="a",replica="a",service="db"}[5m]) / y{cluster="eu",replica="a",service="db"}`, e.query(labels.EmptyLabels()))
+	require.Equal(t, `rate(x_total{job="a",service="db"}[5m]) / y{service="db"}`, e.query(labels.FromStrings("cluster", "eu", "replica", "a")))
+	require.Equal(t, `rate(x_total{cluster="eu",job="a",service="db"}[5m]) / y{cluster="eu",service="db"}`, e.query(labels.FromStrings("cluster", "us", "replica", "a")), "a label that has another value is the series' own")
+}
+
+// seriesWith is a baseline of a series.
+func seriesWith(t *testing.T, ls labels.Labels) *baseline.Series {
+	t.Helper()
+	engine, err := baseline.NewEngine(baseline.DefaultConfig(), nil)
+	require.NoError(t, err)
+	return engine.Add("w", ls, time.Minute, baseline.SeriesOptions{})
+}
+
 // answers gives the same vector to one expression, and notes when it was asked.
 type answers struct {
 	expr   string

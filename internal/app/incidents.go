@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/internal/runbook"
@@ -58,12 +59,17 @@ func newIncidents(s *session) (*incidents, error) {
 		return nil, fmt.Errorf("load time zone: %w", err)
 	}
 	i.history = correlate.NewHistory(zone, s.cfg.Correlate.ReplicaLabels)
-	i.evidence = newEvidence(evidenceDeps{now: s.app.now, graph: s.graph, scorer: s.scorer, lines: s.lines, spans: s.spans, labels: &s.cfg.Correlate}, func(incident string) {
+	i.evidence = newEvidence(evidenceDeps{now: s.app.now, graph: s.graph, scorer: s.scorer, lines: s.lines, spans: s.spans, labels: &s.cfg.Correlate, external: s.externalLabels}, func(incident string) {
 		i.engine.Heard(incident)
 		i.nudge()
 	})
 	i.engine = correlate.NewEngine(s.cfg.Correlate, correlate.Deps{
 		Logger: i.logger, Topology: s.graph, Rules: s.holdOf, Evidence: i.evidence, History: i.history, Archive: s.archive,
+		External: func() model.LabelSet {
+			out := model.LabelSet{}
+			s.externalLabels().Range(func(l labels.Label) { out[model.LabelName(l.Name)] = model.LabelValue(l.Value) })
+			return out
+		},
 	})
 	f := promauto.With(s.registry)
 	i.metrics = incidentMetrics{
@@ -196,7 +202,7 @@ func (i *incidents) anomaly(now time.Time, e *entry) {
 	}
 	a := correlate.Anomaly{
 		Watch: e.watch.Name, Labels: e.labelSet(), Kind: string(sc.Kind), Score: finite(sc.Raw),
-		Since: time.UnixMilli(sc.Since).UTC(), At: time.UnixMilli(sc.Time).UTC(), Active: sc.Active, Query: e.query(), Unit: e.watch.unit,
+		Since: time.UnixMilli(sc.Since).UTC(), At: time.UnixMilli(sc.Time).UTC(), Active: sc.Active, Query: e.query(i.s.externalLabels()), Unit: e.watch.unit,
 		Value: finite(sc.Value), Expected: finite(sc.Expected), Lower: finite(sc.Lower), Upper: finite(sc.Upper),
 	}
 	a.Text = e.title() + ": " + e.series.Explain().Text

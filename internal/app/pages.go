@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/version"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/correlate"
@@ -93,7 +94,7 @@ func (p *pages) Series(f web.SeriesFilter) (rows []web.SeriesRow, total int) {
 	for _, e := range found[:min(f.Limit, len(found))] {
 		row := e.row()
 		if f.Explain {
-			row.SeriesWhy = e.why()
+			row.SeriesWhy = e.why(p.s.externalLabels())
 		}
 		rows = append(rows, row)
 	}
@@ -169,9 +170,9 @@ func (e *entry) row() web.SeriesRow {
 }
 
 // why is the explanation of the last sample with what each detector says of it.
-func (e *entry) why() *web.SeriesWhy {
+func (e *entry) why(external labels.Labels) *web.SeriesWhy {
 	x := e.series.Explain()
-	out := &web.SeriesWhy{Expr: e.query(), Explanation: x.Text, Season: x.Season, Evidence: []web.DetectorSays{}, Group: x.Group, BudgetRatio: web.Finite(e.series.BudgetRatio())}
+	out := &web.SeriesWhy{Expr: e.query(external), Explanation: x.Text, Season: x.Season, Evidence: []web.DetectorSays{}, Group: x.Group, BudgetRatio: web.Finite(e.series.BudgetRatio())}
 	for _, c := range x.Contributors {
 		out.Contributors = append(out.Contributors, web.Contributor{Labels: cmp.Or(c.Name, e.texts().key), Share: c.Part})
 	}
@@ -197,7 +198,7 @@ func (p *pages) SeriesDetail(watch, labels string) (web.SeriesDetail, bool) {
 		return web.SeriesDetail{}, false
 	}
 	d := web.SeriesDetail{SeriesRow: e.row(), Points: e.recentPoints()}
-	d.SeriesWhy = e.why()
+	d.SeriesWhy = e.why(p.s.externalLabels())
 	d.Profile, _ = e.profile()
 	return d, true
 }

@@ -47,6 +47,7 @@ type session struct {
 	graph      *topology.Graph
 	sources    []topology.Source
 	holds      atomic.Pointer[rules.Durations]
+	external   atomic.Pointer[labels.Labels] // That Prometheus does not know in its own queries.
 	changes    *changeWatch
 	lines      *lines
 	spans      *spans

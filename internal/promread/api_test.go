@@ -2,6 +2,7 @@ package promread_test
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,33 @@ func TestRulesOfPrometheus(t *testing.T) {
 		}},
 		{Name: "empty"},
 	}, got)
+}
+
+func TestExternalLabelsOfPrometheus(t *testing.T) {
+	config := func(yaml string) map[string]string {
+		return map[string]string{"/api/v1/status/config": success(`{"yaml":` + strconv.Quote(yaml) + `}`)}
+	}
+	for _, tc := range []struct {
+		name    string
+		answers map[string]string
+		set     map[string]string
+		want    labels.Labels
+	}{
+		{"as its configuration has them", config("global:\n  scrape_interval: 15s\n  external_labels:\n    cluster: eu\n    replica: a\nscrape_configs: []\n"), nil, labels.FromStrings("cluster", "eu", "replica", "a")},
+		{"none", config("global: {}\n"), nil, labels.EmptyLabels()},
+		{"a server that does not show its configuration has none", nil, nil, labels.EmptyLabels()},
+		{"what is set counts", config("global: {external_labels: {cluster: eu}}"), map[string]string{"cluster": "us"}, labels.FromStrings("cluster", "us")},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, _ := client(t, &api{answers: tc.answers}, func(cfg *promread.Config) { cfg.ExternalLabels = tc.set })
+			got, err := c.ExternalLabels(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, tc.want, got)
+		})
+	}
+	c, _ := client(t, &api{answers: config("global: [")})
+	_, err := c.ExternalLabels(t.Context())
+	require.ErrorContains(t, err, "understand the configuration that Prometheus shows")
 }
 
 func TestInstantQueries(t *testing.T) {

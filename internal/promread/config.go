@@ -22,6 +22,9 @@ type Config struct {
 	// Tenant is sent as X-Scope-OrgID when set, which Mimir wants. Other headers belong to
 	// `http_config.http_headers`.
 	Tenant string `yaml:"tenant,omitempty"`
+	// ExternalLabels are the labels that Prometheus adds to what it sends and does not know in its own queries, so that
+	// queries leave them out. Empty: read from the configuration that it shows.
+	ExternalLabels map[string]string `yaml:"external_labels,omitempty"`
 	// HTTPClientConfig holds basic auth, TLS, bearer token, proxy and headers.
 	HTTPClientConfig commoncfg.HTTPClientConfig `yaml:"http_config,omitempty"`
 
@@ -114,6 +117,11 @@ func (c *Config) Validate() error {
 	}
 	if !strings.HasPrefix(c.ReadPath, "/") {
 		return fmt.Errorf("prometheus: read_path %q: must begin with /, the default is /api/v1/read", c.ReadPath)
+	}
+	for name, value := range c.ExternalLabels {
+		if !model.UTF8Validation.IsValidLabelName(name) || value == "" {
+			return fmt.Errorf("prometheus: external_labels: %q: %q: want a label name and a value, as in global.external_labels of Prometheus", name, value)
+		}
 	}
 	for _, b := range c.bounds() {
 		if b.value < b.low || b.value > b.high {
