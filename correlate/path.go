@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// walk measures the distance of every vertex from the first cause along the calls.
+// walk measures the distance of the members' vertices from the first cause along the calls, and of what lies between.
 func (v *view) walk() {
 	v.hops, v.parent = map[int]int{}, map[int]int{}
 	if len(v.g.causes) == 0 {
@@ -15,18 +15,27 @@ func (v *view) walk() {
 	if r.vertex < 0 {
 		return
 	}
+	sought := map[int]bool{}
+	for _, it := range v.g.items {
+		sought[it.vertex] = true
+	}
 	front := []int{r.vertex}
 	v.hops[r.vertex] = 0
+	delete(sought, r.vertex)
 	visit := func(from, to int) bool {
 		if _, ok := v.hops[to]; ok {
 			return false
 		}
 		v.hops[to], v.parent[to] = v.hops[from]+1, from
+		delete(sought, to)
 		return true
 	}
-	for len(front) > 0 {
+	for len(front) > 0 && len(sought) > 0 {
 		var far []int
 		for _, n := range front {
+			if len(sought) == 0 {
+				break
+			}
 			x := &v.s.world.v[n]
 			var next []int
 			for _, l := range x.callers {
