@@ -16,6 +16,10 @@ type Config struct {
 	MaxInflightBytes ByteSize `yaml:"max_inflight_bytes,omitempty"`
 	// MaxDecoded bounds a body after decompression; also at most 32 times what was received.
 	MaxDecoded ByteSize `yaml:"max_decoded,omitempty"`
+	// CountEvery is the length of the stretches in which pushed log lines and spans are counted: from 1s to 1m, whole
+	// seconds. Evidence of them comes the sooner the shorter they are, and can be run again only where Prometheus scrapes
+	// Tidemark as often; an incident's lines and spans are compared with those of ninety stretches before it.
+	CountEvery model.Duration `yaml:"count_every,omitempty"`
 
 	// Webhook bounds what Alertmanager sends to /api/v1/alerts/webhook.
 	Webhook WebhookConfig `yaml:"webhook,omitempty"`
@@ -124,7 +128,7 @@ type RemoteWriteConfig struct {
 func DefaultConfig() Config {
 	day := model.Duration(24 * time.Hour)
 	return Config{
-		MaxInflight: 64, MaxInflightBytes: 256 * MiB, MaxDecoded: 64 * MiB,
+		MaxInflight: 64, MaxInflightBytes: 256 * MiB, MaxDecoded: 64 * MiB, CountEvery: model.Duration(time.Minute),
 		Webhook: WebhookConfig{
 			MaxBody: 32 * MiB, MaxLabels: 64, MaxNameBytes: KiB, MaxValueBytes: 16 * KiB, MaxAnnotationBytes: 64 * KiB,
 			DedupRetention: model.Duration(28 * time.Hour), DedupMaxKeys: 400_000,
@@ -199,6 +203,9 @@ func (c *Config) Validate() error {
 		if s.value <= 0 {
 			errs = append(errs, fmt.Errorf("receiver: %s must be above zero; leave it out for the default", s.name))
 		}
+	}
+	if d := time.Duration(c.CountEvery); d < time.Second || d > time.Minute || d%time.Second != 0 {
+		errs = append(errs, fmt.Errorf("receiver: count_every is %s, must be whole seconds from 1s to 1m", c.CountEvery))
 	}
 	if d := time.Duration(c.Webhook.DedupRetention); d < time.Hour {
 		errs = append(errs, fmt.Errorf("receiver: webhook.dedup_retention is %s, must be at least 1h: "+

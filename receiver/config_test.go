@@ -42,6 +42,10 @@ func TestConfigErrors(t *testing.T) {
 			"receiver: label and annotation values are limited to 16MiB: Prometheus' label encoder cannot hold more",
 		},
 		{
+			"counts of no whole seconds", "count_every: 1500ms",
+			"receiver: count_every is 1s500ms, must be whole seconds from 1s to 1m",
+		},
+		{
 			"keys that are forgotten too soon", "webhook: {dedup_retention: 5m}",
 			"receiver: webhook.dedup_retention is 5m, must be at least 1h: Alertmanager repeats a message each repeat_interval (default 4h)",
 		},

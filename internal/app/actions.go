@@ -29,8 +29,8 @@ func (a *App) sinks() receiver.Sinks {
 				a.current().incidents.change(a.now(), changeOf(c))
 			}
 		},
-		Lines: func(_ context.Context, ls labels.Labels, entries []push.Entry) { a.current().lines.add(ls, entries) },
-		Spans: func(_ context.Context, resources []*tracepb.ResourceSpans) { a.current().spans.add(resources) },
+		Lines: func(_ context.Context, ls labels.Labels, entries []push.Entry) { a.current().lines.Add(ls, entries) },
+		Spans: func(_ context.Context, resources []*tracepb.ResourceSpans) { a.current().spans.Add(resources) },
 		Reconcile: func(_ context.Context, reason string) {
 			s := a.current()
 			s.logger.Info("Asking Alertmanager for all alerts", "reason", reason)

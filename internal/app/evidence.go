@@ -14,6 +14,7 @@ import (
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/cause"
 	"github.com/tidemark/tidemark/correlate/topology"
+	"github.com/tidemark/tidemark/internal/pushed"
 )
 
 // evidence ranks causes from the watched series, the changes, and the lines and spans that were pushed. A
@@ -40,8 +41,8 @@ type evidenceDeps struct {
 	now    func() time.Time
 	graph  *topology.Graph
 	scorer *scorer
-	lines  *lines // Nil: none are pushed.
-	spans  *spans
+	lines  *pushed.Lines // Nil: none are pushed.
+	spans  *pushed.Spans
 	labels *correlate.Config
 	// external are labels that queries leave out; nil: there are none.
 	external func() labels.Labels

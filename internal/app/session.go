@@ -26,6 +26,7 @@ import (
 	"github.com/tidemark/tidemark/internal/feed"
 	"github.com/tidemark/tidemark/internal/notify"
 	"github.com/tidemark/tidemark/internal/promread"
+	"github.com/tidemark/tidemark/internal/pushed"
 	"github.com/tidemark/tidemark/internal/web"
 	"github.com/tidemark/tidemark/rules"
 )
@@ -49,8 +50,8 @@ type session struct {
 	holds      atomic.Pointer[rules.Durations]
 	external   atomic.Pointer[labels.Labels] // That Prometheus does not know in its own queries.
 	changes    *changeWatch
-	lines      *lines
-	spans      *spans
+	lines      *pushed.Lines
+	spans      *pushed.Spans
 	incidents  *incidents
 	notifier   *notify.Notifier
 	reconciler *notify.Reconciler
@@ -85,7 +86,8 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 	s.graph = topology.NewGraph(cfg.Topology.Options())
 	s.sources = cfg.Topology.Sources()
 	s.registry.MustRegister(topology.NewCollector(s.graph, a.now))
-	s.lines, s.spans = newLines(s.registry, a.now), newSpans(s.registry, a.now)
+	counting := pushed.Options{Every: time.Duration(cfg.Receiver.CountEvery), Now: a.now}
+	s.lines, s.spans = pushed.NewLines(s.registry, counting), pushed.NewSpans(s.registry, counting)
 	s.scorer = newScorer(a.logger, s.registry, promread.Scrapes{Client: s.prom}, s.engine, time.Duration(cfg.Baseline.History), s.discover, a.now, a.stages,
 		func(now time.Time, e *entry) { s.incidents.anomaly(now, e) })
 	if s.incidents, err = newIncidents(s); err != nil {
@@ -139,8 +141,8 @@ func (s *session) restore(old *session) error {
 		}
 	}
 	if old != nil {
-		s.lines.adopt(old.lines)
-		s.spans.adopt(old.spans)
+		s.lines.Adopt(old.lines)
+		s.spans.Adopt(old.spans)
 		s.notifier.Restore(old.notifier.State())
 		data, err := old.incidents.engine.Snapshot()
 		if err != nil {

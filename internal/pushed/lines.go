@@ -1,4 +1,6 @@
-package app
+// Package pushed counts what is pushed, log lines by template and the calls in spans, by the minute: as metrics, and as what
+// the ranking of causes compares an incident's minutes with.
+package pushed
 
 import (
 	"cmp"
@@ -11,10 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 
-	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/cause"
 	"github.com/tidemark/tidemark/correlate/logs"
-	"github.com/tidemark/tidemark/correlate/topology"
 )
 
 // streamLabels are the labels of a pushed stream that the counts keep; others vary too much.
@@ -26,9 +26,22 @@ var lineLabels = append([]string{"template"}, streamLabels...)
 // maxCounted bounds the series of tidemark_log_lines_total; what is above is counted as refused.
 const maxCounted = 5000
 
-// lines counts pushed log lines by template, minute by minute: for /metrics, and for the evidence of incidents.
-type lines struct {
+// Options say how what is pushed is counted.
+type Options struct {
+	// Every is how long the stretches are that are counted in, whole seconds.
+	Every time.Duration
+	Now   func() time.Time
+}
+
+func (o Options) calendar() calendar { return calendar(max(1, int64(o.Every/time.Second))) }
+
+// Namer names the entity of labels as the graph does; false: they are of none.
+type Namer func(get func(label string) string) (entity string, ok bool)
+
+// Lines counts pushed log lines by template, minute by minute. It is safe for concurrent use.
+type Lines struct {
 	now   func() time.Time
+	cal   calendar
 	since time.Time
 
 	mu      sync.Mutex
@@ -47,31 +60,35 @@ type lineKey struct {
 // maxTexts bounds what is remembered of templates: twice of what the miner keeps.
 const maxTexts = 20_000
 
-func newLines(reg prometheus.Registerer, now func() time.Time) *lines {
-	l := &lines{now: now, since: now(), miner: logs.New(logs.Options{}), texts: map[int]string{}, counts: map[lineKey]*tally{}}
+// NewLines returns an empty count that is exported to reg.
+func NewLines(reg prometheus.Registerer, o Options) *Lines {
+	l := &Lines{now: o.Now, cal: o.calendar(), since: o.Now(), miner: logs.New(logs.Options{}), texts: map[int]string{}, counts: map[lineKey]*tally{}}
 	reg.MustRegister(l)
 	return l
 }
 
-// adopt takes over what another one counted.
-func (l *lines) adopt(old *lines) {
+// Adopt takes over what another one counted.
+func (l *Lines) Adopt(old *Lines) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
+	if l.cal != old.cal {
+		return // Counts of other stretches say nothing.
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.since, l.miner, l.texts, l.counts, l.refused = old.since, old.miner, old.texts, old.counts, old.refused
 	old.miner, old.texts, old.counts = logs.New(logs.Options{}), map[int]string{}, map[lineKey]*tally{}
 }
 
-// add counts the lines of a stream in the minute of now.
-func (l *lines) add(ls labels.Labels, entries []push.Entry) {
+// Add counts the lines of a stream in the minute of now.
+func (l *Lines) Add(ls labels.Labels, entries []push.Entry) {
 	var key lineKey
 	for i, name := range streamLabels {
 		key.stream[i] = ls.Get(name)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	minute := minuteOf(l.now())
+	minute := l.cal.of(l.now())
 	for _, e := range entries {
 		id, template, _ := l.miner.Add(e.Line)
 		text, known := l.texts[id]
@@ -97,7 +114,7 @@ func (l *lines) add(ls labels.Labels, entries []push.Entry) {
 }
 
 // forget drops what was not seen for as long as counts are kept; false: there is nothing such. The lock is held.
-func (l *lines) forget(minute int64) bool {
+func (l *Lines) forget(minute int64) bool {
 	before := len(l.counts)
 	for k, c := range l.counts {
 		if minute-c.minute > keepMinutes {
@@ -113,9 +130,9 @@ const logsBy = 6
 // patternOf is what a ranking counts by.
 type patternOf struct{ entity, text string }
 
-// fill gives a case what was counted in the incident's minutes and in windows before.
-func (l *lines) fill(c *cause.Case, look time.Time, view *topology.View, cfg *correlate.Config) {
-	now, before, ok := windowsOf(c.AlertTime, look, l.since)
+// Fill gives a case what was counted in the incident's minutes and in windows before.
+func (l *Lines) Fill(c *cause.Case, look time.Time, name Namer) {
+	now, before, ok := l.cal.windowsOf(c.AlertTime, look, l.since)
 	if !ok {
 		return
 	}
@@ -125,18 +142,18 @@ func (l *lines) fill(c *cause.Case, look time.Time, view *topology.View, cfg *co
 	rows := map[patternOf][]*tally{}
 	queries := map[patternOf][]string{}
 	for k, r := range l.counts {
-		entity, ok := entityOf(k.label, view, cfg)
+		entity, ok := name(k.label)
 		if !ok || r.in(before[len(before)-1].from, now.to) == 0 {
 			continue
 		}
 		p := patternOf{entity, k.template}
 		rows[p] = append(rows[p], r)
-		queries[p] = append(queries[p], countedIn(selectorOf("tidemark_log_lines_total", lineLabels, append([]string{k.template}, k.stream[:]...)), now))
+		queries[p] = append(queries[p], l.cal.countedIn(selectorOf("tidemark_log_lines_total", lineLabels, append([]string{k.template}, k.stream[:]...)), now))
 	}
 	for p, rs := range rows {
 		slices.Sort(queries[p])
 		count := func(m minutes) cause.LogCount {
-			n := cause.LogCount{Window: m.start().UnixMilli(), Entity: p.entity, Pattern: p.text, Query: strings.Join(queries[p], " + ")}
+			n := cause.LogCount{Window: l.cal.start(m).UnixMilli(), Entity: p.entity, Pattern: p.text, Query: strings.Join(queries[p], " + ")}
 			for _, r := range rs {
 				n.Count += r.in(m.from, m.to)
 			}
@@ -169,18 +186,18 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (l *lines) Describe(ch chan<- *prometheus.Desc) {
+func (l *Lines) Describe(ch chan<- *prometheus.Desc) {
 	ch <- lineCount
 	ch <- lineRefused
 	ch <- lineKinds
 }
 
 // Collect implements prometheus.Collector.
-func (l *lines) Collect(ch chan<- prometheus.Metric) {
+func (l *Lines) Collect(ch chan<- prometheus.Metric) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key, t := range l.counts {
-		t.export(ch, l.now(), lineCount, append([]string{key.template}, key.stream[:]...)...)
+		t.export(ch, l.cal, l.now(), lineCount, append([]string{key.template}, key.stream[:]...)...)
 	}
 	ch <- prometheus.MustNewConstMetric(lineRefused, prometheus.CounterValue, l.refused)
 	ch <- prometheus.MustNewConstMetric(lineKinds, prometheus.GaugeValue, float64(l.miner.Len()))

@@ -1,4 +1,4 @@
-package app
+package pushed
 
 import (
 	"encoding/binary"
@@ -18,10 +18,12 @@ import (
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
-	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/cause"
-	"github.com/tidemark/tidemark/correlate/topology"
 )
+
+const minute1 = calendar(60)
+
+var alerted = time.Date(2026, 11, 20, 12, 0, 7, 0, time.UTC)
 
 func TestATallyKnowsItsCountAtTheEndOfEachMinute(t *testing.T) {
 	var x tally
@@ -44,25 +46,25 @@ func TestWindowsAreWholeMinutesBeforeAndAtTheIncident(t *testing.T) {
 		require.NoError(t, err)
 		return x
 	}
-	minute := func(clock string) int64 { return minuteOf(at(clock)) }
-	now, before, ok := windowsOf(at("12:00:07"), at("12:03:07"), at("09:00:00"))
+	minute := func(clock string) int64 { return minute1.of(at(clock)) }
+	now, before, ok := minute1.windowsOf(at("12:00:07"), at("12:03:07"), at("09:00:00"))
 	require.True(t, ok)
 	require.Equal(t, minutes{minute("11:58:00"), minute("12:02:00")}, now)
 	require.Equal(t, minutes{minute("11:50:00"), minute("11:54:00")}, before[0])
 	require.Len(t, before, mostWindows)
-	_, _, ok = windowsOf(at("12:00:07"), at("12:03:07"), at("11:50:30"))
+	_, _, ok = minute1.windowsOf(at("12:00:07"), at("12:03:07"), at("11:50:30"))
 	require.False(t, ok, "too little is known of the time before")
-	_, _, ok = windowsOf(at("12:00:07"), at("11:58:10"), at("09:00:00"))
+	_, _, ok = minute1.windowsOf(at("12:00:07"), at("11:58:10"), at("09:00:00"))
 	require.False(t, ok, "no minute of it is whole")
-	now, _, _ = windowsOf(at("12:00:07"), at("12:30:00"), at("09:00:00"))
+	now, _, _ = minute1.windowsOf(at("12:00:07"), at("12:30:00"), at("09:00:00"))
 	require.Equal(t, int64(maxMinutes), now.to-now.from+1)
 }
 
 // pushes is what a shop sends in a quarter of an hour before an incident and in it.
 type pushes struct {
 	now   time.Time
-	lines *lines
-	spans *spans
+	lines *Lines
+	spans *Spans
 	id    uint64
 }
 
@@ -70,12 +72,13 @@ func newPushes() *pushes {
 	p := &pushes{now: alerted.Add(-40 * time.Minute)}
 	clock := func() time.Time { return p.now }
 	reg := prometheus.NewRegistry()
-	p.lines, p.spans = newLines(reg, clock), newSpans(reg, clock)
+	o := Options{Every: time.Minute, Now: clock}
+	p.lines, p.spans = NewLines(reg, o), NewSpans(reg, o)
 	return p
 }
 
 func (p *pushes) log(service, line string) {
-	p.lines.add(labels.FromStrings("service", service, "pod", fmt.Sprint(p.id)), []push.Entry{{Line: line}})
+	p.lines.Add(labels.FromStrings("service", service, "pod", fmt.Sprint(p.id)), []push.Entry{{Line: line}})
 }
 
 // call is api calling db: a client's span and a server's, in either order.
@@ -103,18 +106,14 @@ func (p *pushes) call(client, server time.Duration, failed bool) {
 	if p.id%2 == 0 {
 		asks, answers = answers, asks
 	}
-	p.spans.add([]*tracepb.ResourceSpans{asks})
-	p.spans.add([]*tracepb.ResourceSpans{answers})
+	p.spans.Add([]*tracepb.ResourceSpans{asks})
+	p.spans.Add([]*tracepb.ResourceSpans{answers})
 }
 
 func (p *pushes) fill(look time.Time) cause.Case {
 	c := cause.Case{AlertTime: alerted, Candidates: []string{"api", "db"}, Symptom: cause.Symptom{Entity: "api"}}
-	cfg := correlate.DefaultConfig()
-	g := topology.NewGraph(topology.Options{})
-	g.Add(alerted, topology.Edge{From: topology.Entity{Kind: topology.KindService, Name: "api"}, To: topology.Entity{Kind: topology.KindService, Name: "db"}, Kind: topology.Call, Source: "test"})
-	view := g.At(alerted)
-	p.lines.fill(&c, look, view, &cfg)
-	p.spans.fill(&c, look, view)
+	p.lines.Fill(&c, look, func(get func(string) string) (string, bool) { return get("service"), get("service") != "" })
+	p.spans.Fill(&c, look, func(service string) string { return service })
 	c.Graph = []cause.Edge{{From: "api", To: "db", Kind: cause.EdgeCall}}
 	return c
 }
@@ -134,7 +133,7 @@ func TestALineThatIsLostIsEvidenceThatItsCountGivesAgain(t *testing.T) {
 	r := cause.Rank(p.fill(look), cause.Options{})
 	require.Equal(t, "db", r.Candidates[0].Entity)
 	require.Equal(t, "log_pattern", r.DecidedBy)
-	ev := runnable(r.Candidates[0].Evidence, &cause.Case{})
+	ev := r.Candidates[0].Evidence
 	require.Len(t, ev, 2, "one pattern is lost, one is new")
 	require.Contains(t, ev[0].Text, "db wrote «committed transaction <*>» 33.0 times, expected for its requests: 150")
 	require.Contains(t, ev[1].Text, "db wrote «deadlock detected after <*> ms» ")
@@ -177,8 +176,9 @@ func TestSpansAreSeriesAndCallsWhoeverComesFirst(t *testing.T) {
 	r := cause.Rank(c, cause.Options{})
 	require.Equal(t, "db", r.Candidates[0].Entity)
 	require.Equal(t, "excess", r.DecidedBy)
-	ev := runnable(r.Candidates[0].Evidence, &c)
-	require.Regexp(t, `^avg_over_time\(\(\(?\(sum\(tidemark_span_seconds_total\{service="db",side="server"\}\) - .*\[\w+:1m\] @ \d+\.000\)$`, ev[0].Query)
+	ev := r.Candidates[0].Evidence
+	require.Regexp(t, `^\(sum\(tidemark_span_seconds_total\{service="db",side="server"\}\) - sum\(.* offset 1m\)\) / `, ev[0].Query)
+	require.Equal(t, time.Minute, ev[0].Step, "the mean of it over these minutes is the value")
 	_, err := parser.NewParser(parser.Options{}).ParseExpr(ev[0].Query)
 	require.NoError(t, err)
 	require.InDelta(t, 0.8, ev[0].Value, 0.11, "a mean over minutes of which the first is mixed")
@@ -196,7 +196,7 @@ func TestTimeLostBetweenClientAndServerIsReadFromTheMinuteThatShowsIt(t *testing
 	c := p.fill(alerted.Add(3 * time.Minute))
 	r := cause.Rank(c, cause.Options{})
 	require.Equal(t, "db", r.Candidates[0].Entity)
-	ev := runnable(r.Candidates[0].Evidence, &c)
+	ev := r.Candidates[0].Evidence
 	gap := slices.IndexFunc(ev, func(e cause.Evidence) bool { return e.Kind == "span_gap" })
 	require.GreaterOrEqual(t, gap, 0)
 	require.InDelta(t, 898, ev[gap].Value, 1)
@@ -210,7 +210,7 @@ func TestTimeLostBetweenClientAndServerIsReadFromTheMinuteThatShowsIt(t *testing
 		require.Contains(t, ev[gap].Query, part)
 	}
 	for _, x := range r.Candidates {
-		for _, e := range runnable(x.Evidence, &c) {
+		for _, e := range x.Evidence {
 			require.NotEmpty(t, e.Query, "%s: %s", e.Kind, e.Text)
 		}
 	}
@@ -223,7 +223,7 @@ func TestWhatIsPushedIsBoundedAndExportedByTheMinute(t *testing.T) {
 	}
 	for n := range 3 * maxSpanRows {
 		p.id++
-		p.spans.add([]*tracepb.ResourceSpans{{
+		p.spans.Add([]*tracepb.ResourceSpans{{
 			Resource:   &resourcepb.Resource{Attributes: []*commonpb.KeyValue{{Key: "service.name", Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: "api"}}}}},
 			ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{{TraceId: make([]byte, 16), SpanId: binary.BigEndian.AppendUint64(nil, p.id), Name: fmt.Sprint("op ", n), Kind: tracepb.Span_SPAN_KIND_SERVER}}}},
 		}})
@@ -245,8 +245,8 @@ func TestWhatIsPushedIsBoundedAndExportedByTheMinute(t *testing.T) {
 	require.Len(t, p.lines.counts, 1, "what was not seen for long makes room")
 
 	next := newPushes()
-	next.lines.adopt(p.lines)
-	next.spans.adopt(p.spans)
+	next.lines.Adopt(p.lines)
+	next.spans.Adopt(p.spans)
 	require.Len(t, next.lines.counts, 1, "a reload keeps what was counted")
 	require.Empty(t, p.lines.counts)
 }

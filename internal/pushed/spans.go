@@ -1,4 +1,4 @@
-package app
+package pushed
 
 import (
 	"cmp"
@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/tidemark/tidemark/correlate/cause"
-	"github.com/tidemark/tidemark/correlate/topology"
 )
 
 // spanLabels are the labels of the metrics of spans: who called (empty: from outside, or not known), who answered or,
@@ -38,9 +38,10 @@ const (
 	maxWaiting = 1 << 15
 )
 
-// spans counts pushed spans and their time by call, minute by minute.
-type spans struct {
+// Spans counts pushed spans and their time by call, minute by minute. It is safe for concurrent use.
+type Spans struct {
 	now   func() time.Time
+	cal   calendar
 	since time.Time
 
 	mu      sync.Mutex
@@ -63,33 +64,37 @@ type served struct {
 	failed  bool
 }
 
-func newSpans(reg prometheus.Registerer, now func() time.Time) *spans {
-	s := &spans{now: now, since: now()}
+// NewSpans returns an empty count that is exported to reg.
+func NewSpans(reg prometheus.Registerer, o Options) *Spans {
+	s := &Spans{now: o.Now, cal: o.calendar(), since: o.Now()}
 	s.clear()
 	reg.MustRegister(s)
 	return s
 }
 
-func (s *spans) clear() {
+func (s *Spans) clear() {
 	s.rows, s.owners, s.waiting = map[spanKey]*spanCounted{}, map[uint64]string{}, map[uint64][]served{}
 	s.order, s.next, s.queue = nil, 0, nil
 }
 
-// adopt takes over what another one counted.
-func (s *spans) adopt(old *spans) {
+// Adopt takes over what another one counted.
+func (s *Spans) Adopt(old *Spans) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
+	if s.cal != old.cal {
+		return // Counts of other stretches say nothing.
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.since, s.rows, s.owners, s.order, s.next, s.waiting, s.queue = old.since, old.rows, old.owners, old.order, old.next, old.waiting, old.queue
 	old.clear()
 }
 
-// add counts spans in the minute of now. What happens inside a service is not counted, only calls.
-func (s *spans) add(resources []*tracepb.ResourceSpans) {
+// Add counts spans in the minute of now. What happens inside a service is not counted, only calls.
+func (s *Spans) Add(resources []*tracepb.ResourceSpans) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	minute := minuteOf(s.now())
+	minute := s.cal.of(s.now())
 	for _, rs := range resources {
 		service := attribute(rs.GetResource().GetAttributes(), "service.name")
 		if service == "" {
@@ -113,7 +118,7 @@ func attribute(attrs []*commonpb.KeyValue, name string) string {
 }
 
 // one counts a span; the lock is held.
-func (s *spans) one(minute int64, service string, sp *tracepb.Span) {
+func (s *Spans) one(minute int64, service string, sp *tracepb.Span) {
 	id := spanID(sp.GetTraceId(), sp.GetSpanId())
 	s.own(id, service)
 	for _, w := range s.waiting[id] {
@@ -158,7 +163,7 @@ func spanID(trace, span []byte) uint64 {
 }
 
 // own remembers whose a span is.
-func (s *spans) own(id uint64, service string) {
+func (s *Spans) own(id uint64, service string) {
 	if len(s.order) < maxOwners {
 		s.order = append(s.order, id)
 	} else {
@@ -170,7 +175,7 @@ func (s *spans) own(id uint64, service string) {
 }
 
 // wait keeps a server's span until its caller's comes.
-func (s *spans) wait(minute int64, parent uint64, x served) {
+func (s *Spans) wait(minute int64, parent uint64, x served) {
 	s.waiting[parent] = append(s.waiting[parent], x)
 	s.queue = append(s.queue, parent)
 	for len(s.queue) > maxWaiting {
@@ -182,7 +187,7 @@ func (s *spans) wait(minute int64, parent uint64, x served) {
 	}
 }
 
-func (s *spans) count(minute int64, x served) {
+func (s *Spans) count(minute int64, x served) {
 	r := s.rows[x.key]
 	if r == nil && len(s.rows) >= maxSpanRows && !s.forget(minute) {
 		x.key.operation = otherOperation
@@ -203,7 +208,7 @@ func (s *spans) count(minute int64, x served) {
 	r.errors.add(minute, failed)
 }
 
-func (s *spans) forget(minute int64) bool {
+func (s *Spans) forget(minute int64) bool {
 	before := len(s.rows)
 	for k, r := range s.rows {
 		if minute-r.n.minute > keepMinutes {
@@ -213,21 +218,18 @@ func (s *spans) forget(minute int64) bool {
 	return len(s.rows) < before
 }
 
-// fill gives a case the calls of the incident's minutes and of windows before, and the mean duration, the rate and the
+// Fill gives a case the calls of the incident's minutes and of windows before, and the mean duration, the rate and the
 // failures of each service's answers as series.
-func (s *spans) fill(c *cause.Case, look time.Time, view *topology.View) {
+func (s *Spans) Fill(c *cause.Case, look time.Time, named func(service string) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := map[string]string{}
+	known := map[string]string{"": ""}
 	name := func(service string) string {
-		if n, ok := known[service]; ok || service == "" {
-			return n
+		n, ok := known[service]
+		if !ok {
+			n = named(service)
+			known[service] = n
 		}
-		n := service
-		if v, ok := view.Find(service, "", "", topology.WorkloadKinds...); ok {
-			n = view.Entities[v].Name
-		}
-		known[service] = n
 		return n
 	}
 	keys := make([]spanKey, 0, len(s.rows))
@@ -237,7 +239,7 @@ func (s *spans) fill(c *cause.Case, look time.Time, view *topology.View) {
 	slices.SortFunc(keys, func(a, b spanKey) int {
 		return cmp.Or(cmp.Compare(a.service, b.service), cmp.Compare(a.caller, b.caller), cmp.Compare(a.operation, b.operation), cmp.Compare(a.side, b.side))
 	})
-	if now, before, ok := windowsOf(c.AlertTime, look, s.since); ok {
+	if now, before, ok := s.cal.windowsOf(c.AlertTime, look, s.since); ok {
 		for _, k := range keys {
 			c.Spans = s.counts(c.Spans, k, now, name, true)
 			for _, m := range before {
@@ -249,7 +251,7 @@ func (s *spans) fill(c *cause.Case, look time.Time, view *topology.View) {
 }
 
 // counts appends the minutes of a window in which there were spans, with what reads them again where that is asked for.
-func (s *spans) counts(out []cause.SpanCount, k spanKey, in minutes, name func(string) string, queries bool) []cause.SpanCount {
+func (s *Spans) counts(out []cause.SpanCount, k spanKey, in minutes, name func(string) string, queries bool) []cause.SpanCount {
 	r := s.rows[k]
 	for m := in.from; m <= in.to; m++ {
 		n := r.n.in(m, m)
@@ -257,11 +259,11 @@ func (s *spans) counts(out []cause.SpanCount, k spanKey, in minutes, name func(s
 			continue
 		}
 		c := cause.SpanCount{
-			Window: in.start().UnixMilli(), Time: m * 60_000, Caller: name(k.caller), Entity: name(k.service), Operation: k.operation,
+			Window: s.cal.start(in).UnixMilli(), Time: s.cal.end(m - 1).UnixMilli(), Caller: name(k.caller), Entity: name(k.service), Operation: k.operation,
 			Client: k.side == clientSide, Count: n, MeanMs: 1000 * r.seconds.in(m, m) / n,
 		}
 		if queries {
-			c.CountQuery, c.TimeQuery = ofMinute("tidemark_spans_total", k, m), "1000 * "+ofMinute("tidemark_span_seconds_total", k, m)
+			c.CountQuery, c.TimeQuery = s.cal.ofMinute("tidemark_spans_total", k, m), "1000 * "+s.cal.ofMinute("tidemark_span_seconds_total", k, m)
 		}
 		out = append(out, c)
 	}
@@ -278,9 +280,9 @@ var spanSeries = []struct {
 	{"span requests", "tidemark_spans_total", "", func(r *spanCounted) *tally { return &r.n }},
 }
 
-func (s *spans) series(c *cause.Case, keys []spanKey, look time.Time, name func(string) string) {
-	last := minuteOf(look) - 1
-	oldest := max(minuteOf(s.since)+2, last-keepMinutes+2)
+func (s *Spans) series(c *cause.Case, keys []spanKey, look time.Time, name func(string) string) {
+	last := s.cal.of(look) - 1
+	oldest := max(s.cal.of(s.since)+2, last-keepMinutes+2)
 	for i := 0; i < len(keys); {
 		j := i
 		for j < len(keys) && keys[j].service == keys[i].service {
@@ -293,9 +295,9 @@ func (s *spans) series(c *cause.Case, keys []spanKey, look time.Time, name func(
 			continue
 		}
 		for _, row := range spanSeries {
-			x := cause.Series{Entity: name(service), Metric: row.metric, Query: ofLastMinute(row.over, service)}
+			x := cause.Series{Entity: name(service), Metric: row.metric, Query: s.cal.ofLastMinute(row.over, service)}
 			if row.under != "" {
-				x.Query += " / " + ofLastMinute(row.under, service)
+				x.Query += " / " + s.cal.ofLastMinute(row.under, service)
 			}
 			for m := oldest; m <= last; m++ {
 				var over, under float64
@@ -308,7 +310,7 @@ func (s *spans) series(c *cause.Case, keys []spanKey, look time.Time, name func(
 				if math.IsInf(over, 0) {
 					over = math.NaN()
 				}
-				x.T, x.V = append(x.T, endOf(m).UnixMilli()), append(x.V, over)
+				x.T, x.V = append(x.T, s.cal.end(m).UnixMilli()), append(x.V, over)
 			}
 			if len(x.T) > 1 {
 				c.Series = append(c.Series, x)
@@ -318,16 +320,16 @@ func (s *spans) series(c *cause.Case, keys []spanKey, look time.Time, name func(
 }
 
 // ofMinute is PromQL for what a metric of spans grew by in one minute, over all operations of a caller and a service.
-func ofMinute(metric string, k spanKey, minute int64) string {
+func (c calendar) ofMinute(metric string, k spanKey, minute int64) string {
 	sel := fmt.Sprintf("%s{caller=%q,service=%q,side=%q}", metric, k.caller, k.service, k.side)
-	total := func(m int64) string { return fmt.Sprintf("sum(max by (operation) (%s @ %d))", sel, endOf(m).Unix()) }
+	total := func(m int64) string { return fmt.Sprintf("sum(max by (operation) (%s @ %d))", sel, c.end(m).Unix()) }
 	return fmt.Sprintf("(%s - (%s or vector(0)))", total(minute), total(minute-1))
 }
 
 // ofLastMinute is PromQL for what a metric of spans grew by in the minute before, at the end of a minute.
-func ofLastMinute(metric, service string) string {
+func (c calendar) ofLastMinute(metric, service string) string {
 	sel := fmt.Sprintf("%s{service=%q,side=%q}", metric, service, serverSide)
-	return fmt.Sprintf("(sum(%s) - sum(%s offset 1m))", sel, sel)
+	return fmt.Sprintf("(sum(%s) - sum(%s offset %s))", sel, sel, model.Duration(c.span(1)))
 }
 
 var (
@@ -337,20 +339,20 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (s *spans) Describe(ch chan<- *prometheus.Desc) {
+func (s *Spans) Describe(ch chan<- *prometheus.Desc) {
 	ch <- spanCount
 	ch <- spanSeconds
 	ch <- spanErrors
 }
 
 // Collect implements prometheus.Collector.
-func (s *spans) Collect(ch chan<- prometheus.Metric) {
+func (s *Spans) Collect(ch chan<- prometheus.Metric) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, r := range s.rows {
 		labels := []string{k.caller, k.service, k.operation, k.side}
-		r.n.export(ch, s.now(), spanCount, labels...)
-		r.seconds.export(ch, s.now(), spanSeconds, labels...)
-		r.errors.export(ch, s.now(), spanErrors, labels...)
+		r.n.export(ch, s.cal, s.now(), spanCount, labels...)
+		r.seconds.export(ch, s.cal, s.now(), spanSeconds, labels...)
+		r.errors.export(ch, s.cal, s.now(), spanErrors, labels...)
 	}
 }

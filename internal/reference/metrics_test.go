@@ -32,6 +32,7 @@ type metric struct{ name, kind, help, labels, group string }
 var groups = []struct{ dir, title string }{
 	{"internal/export", "Watched series and remote write"},
 	{"internal/app", "Incidents, learning and the process"},
+	{"internal/pushed", "What is pushed, counted"},
 	{"internal/admit", "Limits"},
 	{"receiver", "What comes in"},
 	{"correlate/topology", "Topology"},
