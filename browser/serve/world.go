@@ -190,9 +190,26 @@ func well(now time.Time) web.Status {
 			{Name: "http_errors", Expr: `sum by (service) (rate(http_requests_total{code=~"5.."}[5m]))`, Origin: "rules", Series: 20, Learned: 1},
 			{Name: "disk_io_time", Expr: `rate(node_disk_io_time_seconds_total[5m])`, Origin: "preset node", Series: 412, Learned: 1},
 		},
-		Stages: []web.StageStatus{{Name: "score", Lag: "4 s", Limit: "2 min"}, {Name: "correlate", Lag: "1 s", Limit: "1 min"}, {Name: "store", Lag: "12 s", Limit: "1 min"}},
+		Stages:  []web.StageStatus{{Name: "score", Lag: "4 s", Limit: "2 min"}, {Name: "correlate", Lag: "1 s", Limit: "1 min"}, {Name: "store", Lag: "12 s", Limit: "1 min"}},
+		Sources: sources(""), Limits: limits(),
 		Config: "prometheus:\n  url: http://localhost:9090\nalertmanagers:\n  - url: http://localhost:9093\n", ConfigLoaded: now.Add(-5 * time.Hour),
 	}
+}
+
+func sources(trouble string) []web.SourceStatus {
+	return []web.SourceStatus{
+		{Name: "metrics and rules", Where: "http://localhost:9090", Seen: "1284 calls", Trouble: trouble},
+		{Name: "Alertmanager", Where: "http://localhost:9093", Seen: "4 alerts told, heartbeat 12 s ago"},
+		{Name: "alerts", Where: "/api/v1/alerts/webhook", Seen: "312 alerts"},
+		{Name: "changes", Where: "/api/v1/changes", Seen: "3 changes"},
+		{Name: "log lines", Where: "/loki/api/v1/push"},
+		{Name: "spans", Where: "/v1/traces"},
+		{Name: "topology", Where: "3 kinds of sources", Seen: "21 edges"},
+	}
+}
+
+func limits() []web.LimitStatus {
+	return []web.LimitStatus{{Name: "max_series", Used: 432, Max: 1_000_000}, {Name: "memory_ratio", Used: 48 << 20, Max: 720 << 20, Unit: "B"}}
 }
 
 // ill is a Tidemark in the middle of learning, with a broken watch and text that means harm.
@@ -204,7 +221,8 @@ func ill(now time.Time) web.Status {
 			{Name: "disk_io_time", Expr: `rate(node_disk_io_time_seconds_total[5m])`, Origin: "preset node", Series: 412, Learned: 0.83},
 			{Name: "broken", Expr: hostile, Origin: hostile, Error: "execution: found duplicate series for the match group " + hostile},
 		},
-		Stages: []web.StageStatus{{Name: "score", Lag: "4 s", Limit: "2 min"}, {Name: "correlate", Lag: "1 s", Limit: "1 min"}, {Name: "store", Lag: "12 s", Limit: "1 min", Error: hostile}},
+		Stages:  []web.StageStatus{{Name: "score", Lag: "4 s", Limit: "2 min"}, {Name: "correlate", Lag: "1 s", Limit: "1 min"}, {Name: "store", Lag: "12 s", Limit: "1 min", Error: hostile}},
+		Sources: sources(hostile), Limits: limits(),
 		Config: "prometheus:\n  url: http://localhost:9090\n  # " + hostile + "\nalertmanagers:\n  - url: http://localhost:9093\n", ConfigLoaded: now.Add(-5 * time.Hour),
 		ConfigError: "tidemark.yml: line 14: field watchs not found " + hostile,
 	}

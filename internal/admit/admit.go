@@ -149,3 +149,20 @@ func heap() (live, limit uint64) {
 	metrics.Read(s)
 	return s[0].Value.Uint64(), uint64(debug.SetMemoryLimit(-1))
 }
+
+// Use is how much of a limit is used up.
+type Use struct {
+	Limit     string // Its name in the configuration.
+	Used, Max float64
+	Bytes     bool // Else a number of series.
+}
+
+// Use lists the limits that fill up, with so many series watched: their number, and the live heap where the runtime has
+// a memory limit.
+func (g *Gate) Use(watched int) []Use {
+	out := []Use{{Limit: "max_series", Used: float64(watched), Max: float64(g.cfg.MaxSeries)}}
+	if live, limit := g.memory(); limit != math.MaxInt64 && g.cfg.MemoryRatio > 0 {
+		out = append(out, Use{Limit: "memory_ratio", Used: float64(live), Max: g.cfg.MemoryRatio * float64(limit), Bytes: true})
+	}
+	return out
+}

@@ -225,6 +225,7 @@ func (p *pages) Status() web.Status {
 		st.LearningLeft = left.Round(time.Second).String()
 	}
 	st.BudgetRatio = web.Finite(p.s.learning.budgetRatio())
+	st.Sources, st.Limits = p.s.sourcesOf(), p.s.limitsOf()
 	err := a.stages.Healthy()
 	st.Healthy = err == nil
 	if err != nil {

@@ -190,12 +190,15 @@ type Status struct {
 	// LearningLeft is the time that learning the rest will take; empty when nothing is left or nobody can say.
 	LearningLeft string `json:"learning_left,omitempty"`
 	// BudgetRatio is alarms observed over alarms that the false-alarm budget allows, over all series; nil in the first day.
-	BudgetRatio  *float64      `json:"false_alarm_budget_ratio"`
-	Watches      []WatchStatus `json:"watches"`
-	Stages       []StageStatus `json:"stages"`
-	Config       string        `json:"config"`
-	ConfigLoaded time.Time     `json:"config_loaded"`
-	ConfigError  string        `json:"config_error,omitempty"`
+	BudgetRatio *float64      `json:"false_alarm_budget_ratio"`
+	Watches     []WatchStatus `json:"watches"`
+	Stages      []StageStatus `json:"stages"`
+	// Sources are what is read, sent to Tidemark and told; Limits what bounds the series that are watched.
+	Sources      []SourceStatus `json:"sources"`
+	Limits       []LimitStatus  `json:"limits"`
+	Config       string         `json:"config"`
+	ConfigLoaded time.Time      `json:"config_loaded"`
+	ConfigError  string         `json:"config_error,omitempty"`
 }
 
 // ProgressPercent is the learned share in whole percent.
@@ -214,6 +217,27 @@ type WatchStatus struct {
 	Series  int     `json:"series"`
 	Learned float64 `json:"learned_ratio"`
 	Error   string  `json:"error,omitempty"`
+}
+
+// SourceStatus is what came from a source, or went to an Alertmanager, since the start.
+type SourceStatus struct {
+	Name    string `json:"name"`
+	Where   string `json:"where"`
+	Seen    string `json:"seen"` // Empty: nothing yet.
+	Trouble string `json:"trouble,omitempty"`
+}
+
+// LimitStatus is how much of a limit is used up.
+type LimitStatus struct {
+	Name string  `json:"name"` // As in the configuration's section limits.
+	Used float64 `json:"used"`
+	Max  float64 `json:"max"`
+	Unit string  `json:"unit,omitempty"` // B, or a plain number.
+}
+
+// Say puts the limit into words.
+func (l LimitStatus) Say() string {
+	return fmt.Sprintf("%s of %s", rules.Quantity(l.Used, l.Unit), rules.Quantity(l.Max, l.Unit))
 }
 
 // StageStatus is when a stage last did its work.
