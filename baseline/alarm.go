@@ -33,13 +33,33 @@ func (s *Series) turnBlocks(t int64) {
 	}
 }
 
+// saying is the score of one test, in units of its tail and above zero.
+type saying struct {
+	u   float32
+	row uint8
+}
+
+// sayings are those of a sample: of the tests that look at it alone first, then of those that hold until the beat's end.
+type sayings struct {
+	n, held int // number, and of which the first that holds
+	all     [detect.Count]saying
+}
+
+func (y *sayings) add(row int, u float32) {
+	if u > 0 {
+		y.all[y.n] = saying{u, uint8(row)}
+		y.n++
+	}
+}
+
 // agreement is the factor by which tests that agree raise the largest score: the p-norm of all
 // scores over the largest. Scores under 0.6 of it add less than 2 % and are left out.
-func (s *Series) agreement(best float64, all *[detect.Count]float32) float64 {
+func (s *Series) agreement(best float64, all []saying) float64 {
 	norm := s.rates.Norm
 	sum, n := 0.0, 0
 	least := float32(0.6 * best)
-	for _, u := range all {
+	for _, say := range all {
+		u := say.u
 		if u <= least {
 			continue
 		}

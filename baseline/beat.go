@@ -80,19 +80,14 @@ func (s *Series) moment(t int64) season.Moment {
 func (s *Series) look() {
 	c, f, r := &s.core, &s.live.frame, s.rates
 	floor := s.floor()
-	low, high := s.model.Around()
-	f.Lowest, f.Highest = low, high
 	f.Floor = notZero(floor)
 	f.Scale = notZero(s.spread())
 	f.Local = notZero(max(c.LocalAbs*max(r.LocalVolMin, min(r.LocalVolMax, float64(c.LocalVol))), floor, r.PeakShare*s.lpeak.At(s.model.Slots())))
 	f.Global = notZero(max(c.SlowAbs, floor))
 	f.Bulk = notZero(max(s.scale.At(r), floor))
-	f.PerScale, f.PerLocal, f.PerBulk = 1/f.Scale, 1/f.Local, 1/f.Bulk
+	f.PerBulk = 1 / f.Bulk
 	f.ClipAbs = float32(s.scale.Clip(floor, r))
 	f.ClipLevel, f.ClipSurprise, f.ClipValue, f.ClipMove = math.MaxFloat32, math.MaxFloat32, math.MaxFloat32, math.MaxFloat32
-	if r.Beat > 1 {
-		f.ClipLevel = float32(s.model.Clip(r))
-	}
 	if c.N >= 12 {
 		f.ClipSurprise, f.ClipValue = float32(4*max(c.LocalAbs, floor)), float32(r.ClipScales*max(c.SlowAbs, floor))
 	}
@@ -100,8 +95,12 @@ func (s *Series) look() {
 		f.ClipMove = float32(x)
 	}
 	f.Jobs = s.model.Filled >= 3 && s.model.Chosen == season.None
-	f.Busy = c.N < youngBeat/4 || f.State == Learning || s.model.Doubtful(r)
 	if r.Beat > 1 {
+		f.PerScale, f.PerLocal = 1/f.Scale, 1/f.Local
+		low, high := s.model.Around()
+		f.Lowest, f.Highest = low, high
+		f.ClipLevel = float32(s.model.Clip(r))
+		f.Busy = c.N < youngBeat/4 || f.State == Learning || s.model.Doubtful(r)
 		s.settleCalm()
 	}
 }
@@ -118,8 +117,9 @@ func (s *Series) settleCalm() {
 	f.Up, f.Down = min(most, b.Season[0]*f.Scale), min(most, b.Season[1]*f.Scale)
 	f.Rise, f.Fall = min(f.ClipSurprise, b.Local[0]*f.Local), min(f.ClipSurprise, b.Local[1]*f.Local)
 	top, bottom := s.cells.Records()
-	f.High = min(float64(top), c.Slow+float64(min(f.ClipValue, b.Global[0]*f.Global)))
-	f.Low = max(float64(bottom), c.Slow-float64(min(f.ClipValue, b.Global[1]*f.Global)))
+	beyond := 3 * float64(f.Scale) // What passes the record by less is none, see detect's record tests.
+	f.High = min(max(float64(top), c.Slow+float64(f.Global))+beyond, c.Slow+float64(min(f.ClipValue, b.Global[0]*f.Global)))
+	f.Low = max(min(float64(bottom), c.Slow-float64(f.Global))-beyond, c.Slow-float64(min(f.ClipValue, b.Global[1]*f.Global)))
 }
 
 // pass takes a sample that surprises nobody and with which nothing ends, and says whether it is one. Without want the
@@ -186,6 +186,7 @@ func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool
 	b.Value += far
 	b.Apart += abs(far)
 	b.Size += float32(math.Abs(v))
+	s.cells.Record(v)
 	s.peak.Learn(a)
 	s.lpeak.Learn(sa)
 	s.model.Add(v)
@@ -204,11 +205,11 @@ func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool
 	sc = Score{Time: t, Value: v, Expected: expected, State: f.State}
 	s.band(&sc, float64(f.Scale), float64(down), float64(up))
 	if ends {
-		var u [detect.Count]float32
-		s.remind(&u)
-		s.collect(w, &u)
-		s.hold(s.judge(&u))
-		if f.HeldRaw > 1 {
+		var y sayings
+		s.remind(&y)
+		s.collect(w, &y)
+		s.hold(s.judge(y.all[:y.n]))
+		if f.HeldRaw > 1 && want {
 			s.because(&detect.All()[f.Row]).Seen = detect.Seen{
 				Value: v, Expected: expected, Forecast: v - sur, Mean: c.Slow, Scale: float64(f.Scale), Bulk: float64(f.Bulk), Mem: *s.cells.Window(int(f.Row)),
 			}
@@ -236,68 +237,62 @@ func (s *Series) job(v float64, res float32) float32 {
 
 // hush takes back what tests that look at each sample said of the last one.
 func (s *Series) hush() {
-	for _, i := range detect.Each() {
-		if detect.All()[i].Now == nil {
-			s.lastU[i] = 0
-		}
+	for _, i := range detect.Points() {
+		s.lastU[i] = 0
 	}
 	s.live.Loud = false
 }
 
 // collect shows the beat to the tests that look at beats and files their scores.
-func (s *Series) collect(w *work, u *[detect.Count]float32) {
+func (s *Series) collect(w *work, y *sayings) {
 	b := &s.live.beat
 	n := float64(b.N)
 	in := &w.in
-	*in = detect.Input{
-		Off: float64(b.Off / b.N), Move: -1,
-		Steps: s.core.N - n, N: n, Rates: s.rates.Of[int(b.N)-1],
-	}
+	in.Off, in.Move, in.Steps, in.N, in.Rates = float64(b.Off/b.N), -1, s.core.N-n, n, s.rates.Of[int(b.N)-1]
 	if b.Moves > 0 {
 		in.Move = float64(b.Move / b.Moves)
 	}
 	for _, i := range detect.Beats() {
-		u[i], _ = s.weigh(i, detect.All()[i].Stat(s.cells.Window(i), in))
-		s.lastU[i] = uint16(math.Float32bits(u[i]) >> 16)
+		s.weigh(i, detect.All()[i].Stat(s.cells.Window(i), in), y)
 	}
 }
 
 // remind brings the scores of the tests that sum up many samples to the present.
-func (s *Series) remind(u *[detect.Count]float32) {
-	for _, i := range detect.Sums() {
-		u[i], _ = s.weigh(i, detect.All()[i].Now(s.cells.Window(i), s.rates))
-		s.lastU[i] = uint16(math.Float32bits(u[i]) >> 16)
-	}
+func (s *Series) remind(y *sayings) {
+	s.cells.Lasting(&s.rates.Sum, func(i int, stat float64) { s.weigh(i, stat, y) })
 }
 
-// weigh returns the score of a test's statistic, in units of its tail and after its cost; raised says that the block has not
+// weigh files the score of a test's statistic, in units of its tail and after its cost, and says whether the block has not
 // seen the like.
-func (s *Series) weigh(i int, y float64) (u float32, raised bool) {
-	d := &detect.All()[i]
-	if y <= d.Floor {
-		return 0, false // no evidence at all
+func (s *Series) weigh(i int, stat float64, y *sayings) (raised bool) {
+	d, u := &detect.All()[i], float32(0)
+	if stat > d.Floor { // else there is no evidence at all
+		raised = s.cells.Raise(i, stat)
+		if direction := s.opts.Direction; (direction != Up || d.Up >= 0) && (direction != Down || d.Up <= 0) {
+			u = max(0, float32(s.cells.Score(i, stat)-s.rates.Cost[d.Family]))
+			y.add(i, u)
+		}
 	}
-	raised = s.cells.Raise(i, y)
-	if direction := s.opts.Direction; direction == Up && d.Up < 0 || direction == Down && d.Up > 0 {
-		return 0, raised
-	}
-	return max(0, float32(s.cells.Score(i, y)-s.rates.Cost[d.Family])), raised
+	s.lastU[i] = uint16(math.Float32bits(u) >> 16)
+	return raised
 }
 
 // judge returns the largest score and its row, noRow where no test has any.
-func (s *Series) judge(u *[detect.Count]float32) (best float64, which int) {
+func (s *Series) judge(all []saying) (best float64, which int) {
 	which = noRow
 	top := float32(0)
-	for i, x := range u {
-		if x > top {
-			top, which = x, i
+	for _, say := range all {
+		if say.u > top {
+			top, which = say.u, int(say.row)
 		}
 	}
 	if which == noRow {
 		return 0, which
 	}
 	best = float64(top)
-	best *= s.agreement(best, u)
+	if len(all) > 1 {
+		best *= s.agreement(best, all)
+	}
 	if s.core.N > float64(s.rates.WarmSamples) {
 		s.pool.Note(best)
 	}
@@ -329,10 +324,10 @@ func (s *Series) flush(w *work) {
 	if s.live == nil || s.live.N == 0 {
 		return
 	}
-	var u [detect.Count]float32
-	s.remind(&u)
-	s.collect(w, &u)
-	s.hold(s.judge(&u))
+	var y sayings
+	s.remind(&y)
+	s.collect(w, &y)
+	s.hold(s.judge(y.all[:y.n]))
 	s.absorb(w)
 }
 
@@ -352,7 +347,8 @@ func (s *Series) absorb(w *work) {
 	c.LocalAbs += tuning.Mean(c.N/n, r.LocalAbs) * (a - c.LocalAbs)
 	d := v - c.Slow
 	in := &w.in
-	*in = detect.Input{Value: v, Global: d / float64(f.Global), GlobalScale: float64(f.Global), Same: float64(b.Same / b.N), Zero: float64(b.Zeros / b.N), N: n, Rates: r}
+	in.Value, in.Global, in.GlobalScale = v, d/float64(f.Global), float64(f.Global)
+	in.Same, in.Zero, in.N, in.Rates = float64(b.Same/b.N), float64(b.Zeros/b.N), n, r
 	for _, i := range detect.Turns() {
 		detect.All()[i].Turn(s.cells.Window(i), in)
 	}

@@ -53,6 +53,7 @@ type Engine struct {
 	saved  map[string]*together // of groups, from a state that was loaded; taken up at a group's next tick
 
 	work  sync.Pool // of *work
+	rares sync.Pool // of *rare, empty
 	views sync.Pool // of *seasonView, the same for an hour's end
 
 	blind atomic.Int64 // see Blind
@@ -100,6 +101,7 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 	}
 	return &Engine{
 		work:  sync.Pool{New: func() any { return new(work) }},
+		rares: sync.Pool{New: func() any { return new(rare) }},
 		views: sync.Pool{New: func() any { return new(seasonView) }},
 		cfg:   cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday).WithWeekend(weekend),
@@ -168,6 +170,10 @@ func (e *Engine) Remove(s *Series) {
 	s.folded = fold(literal(ls))
 	e.pager.release(s.place)
 	s.place = nowhere
+	if s.rare != nil {
+		*s.rare = rare{}
+		s.shed()
+	}
 }
 
 // watchName is the name of a watch, held once for its series.

@@ -32,7 +32,7 @@ func (s *Series) episode() episode {
 // own makes room for what few series have.
 func (s *Series) own() *rare {
 	if s.rare == nil {
-		s.rare = &rare{}
+		s.rare = s.name.engine.rares.Get().(*rare)
 	}
 	return s.rare
 }
@@ -40,6 +40,7 @@ func (s *Series) own() *rare {
 // shed gives the room back when nothing is in it.
 func (s *Series) shed() {
 	if s.rare != nil && *s.rare == (rare{}) {
+		s.name.engine.rares.Put(s.rare)
 		s.rare = nil
 	}
 }

@@ -168,11 +168,29 @@ func (s *Series) Last() Score {
 
 // Observe scores a sample with what was known before it, then learns it. t is unix milliseconds.
 func (s *Series) Observe(t int64, v float64) Score {
-	s.lock()
+	s.mu.Lock()
+	if s.inStep(t) && s.live.N+1 < s.full() { // Most samples of a series with beats need no room.
+		if sc, ok := s.pass(t, v, nil, true); ok {
+			s.note(sc)
+			s.mu.Unlock()
+			return sc
+		}
+	}
 	defer s.unlock()
 	w := s.name.engine.work.Get().(*work)
 	defer s.name.engine.work.Put(w)
 	return s.take(t, v, w)
+}
+
+// inStep says that a sample comes where the one before leads to expect it, and that nothing ends with it that is known
+// beforehand.
+func (s *Series) inStep(t int64) bool {
+	f, c := s.live, &s.core
+	if f == nil || t >= f.Next || f.Busy || f.HeldRaw > 1 || c.OtherRun != 0 || c.Torn != 0 || s.whole() != 0 {
+		return false
+	}
+	d := t - c.Last - int64(c.Step)
+	return d > -500 && d < 500
 }
 
 // take observes a sample; the series' lock is held.
@@ -204,11 +222,9 @@ func (s *Series) silent(t int64, v float64) Score {
 
 func (s *Series) observe(t int64, v float64, w *work, want bool) Score {
 	c := &s.core
-	if f := s.live; f != nil && t < f.Next && c.Torn == 0 && s.whole() == 0 {
-		if d := t - c.Last - int64(c.Step); d > -500 && d < 500 && !f.Busy && c.OtherRun == 0 && f.HeldRaw <= 1 {
-			if sc, ok := s.pass(t, v, w, want); ok {
-				return sc
-			}
+	if s.inStep(t) {
+		if sc, ok := s.pass(t, v, w, want); ok {
+			return sc
 		}
 	}
 	if late := c.Last != 0 && t <= c.Last; !late && s.torn(t, v) {
@@ -232,12 +248,13 @@ func (s *Series) observe(t int64, v float64, w *work, want bool) Score {
 		return s.silent(t, v)
 	}
 	if s.live != nil {
-		return s.examine(t, v, w)
+		return s.examine(t, v, w, want)
 	}
 	w.live = live{frame: frame{Row: noRow}}
 	s.live = &w.live
-	defer func() { s.live = nil }()
-	return s.examine(t, v, w)
+	sc := s.examine(t, v, w, want)
+	s.live = nil
+	return sc
 }
 
 // turn ends what ends before a sample at t.
@@ -269,6 +286,10 @@ func (s *Series) turn(t int64, w *work) {
 	s.turnBlocks(t)
 	f.State = s.age(t)
 	f.Slot = s.model.Begin(mo, t)
+	if r.Beat == 1 { // All is looked up for each sample.
+		s.look()
+		return
+	}
 	hour := t - t%3600e3
 	f.Next = min(s.model.End(mo, t), (t/r.BlockMs+1)*r.BlockMs, (t/r.Block2Ms+1)*r.Block2Ms, hour+3600e3)
 	if ready := c.First + int64(r.ReadyHours*3600e3); ready > t {
@@ -278,7 +299,7 @@ func (s *Series) turn(t int64, w *work) {
 }
 
 // examine scores a sample by all tests, and learns it.
-func (s *Series) examine(t int64, v float64, w *work) Score {
+func (s *Series) examine(t int64, v float64, w *work, want bool) Score {
 	c, f, b, r := &s.core, &s.live.frame, &s.live.beat, s.rates
 	value := v
 	v = max(-limitValue, min(limitValue, v))
@@ -313,7 +334,7 @@ func (s *Series) examine(t int64, v float64, w *work) Score {
 	surprise := v - expected - short
 	scale, lscale, gscale := float64(f.Scale), float64(f.Local), float64(f.Global)
 	in := &w.in
-	*in = detect.Input{Value: v, Last: c.LastValue, Residual: res, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale, N: 1}
+	*in = detect.Input{Value: v, Last: c.LastValue, Scale: scale, Gap: gap, Steps: c.N, Rates: r, GlobalScale: gscale, N: 1}
 	in.Season, in.Local, in.Global = res/scale, surprise/lscale, (v-c.Slow)/gscale
 	in.Far = s.model.Beyond(v, c.Slow) / gscale
 	s.last.Z = float32(in.Season)
@@ -341,41 +362,32 @@ func (s *Series) examine(t int64, v float64, w *work) Score {
 	b.Apart += abs(far)
 	b.Size += float32(math.Abs(v))
 
-	var u [detect.Count]float32
+	var y sayings
 	raised := false
 	top, bottom := s.cells.Records()
-	f.Loud = false
-	for _, i := range detect.Each() {
-		d := &detect.All()[i]
-		x, up := s.weigh(i, d.Stat(s.cells.Window(i), in))
-		u[i], raised = x, raised || up
-		s.lastU[i] = uint16(math.Float32bits(x) >> 16)
-		f.Loud = f.Loud || x > 0 && d.Now == nil
+	for _, i := range detect.Points() {
+		raised = s.weigh(i, detect.All()[i].Stat(s.cells.Window(i), in), &y) || raised
+	}
+	y.held = y.n
+	f.Loud = y.n > 0
+	for _, i := range detect.Sums() {
+		raised = s.weigh(i, detect.All()[i].Stat(s.cells.Window(i), in), &y) || raised
 	}
 	ends := b.N >= s.full()
 	if ends {
-		s.collect(w, &u)
+		s.collect(w, &y)
 	} else {
 		for _, i := range detect.Beats() {
-			u[i] = math.Float32frombits(uint32(s.lastU[i]) << 16)
+			y.add(i, math.Float32frombits(uint32(s.lastU[i])<<16))
 		}
 	}
-	best, which := s.judge(&u)
-	if ends {
-		if f.Loud {
-			for _, i := range detect.Each() {
-				if detect.All()[i].Now == nil {
-					u[i] = 0
-				}
-			}
-			s.hold(s.judge(&u))
-		} else {
-			s.hold(best, which)
-		}
+	best, which := s.judge(y.all[:y.n])
+	if ends && s.rates.Beat > 1 {
+		s.hold(s.judge(y.all[y.held:y.n]))
 	}
 	sc := Score{Time: t, Value: value, Expected: expected, State: f.State}
 	s.grade(&sc, best, which)
-	if sc.Raw > 1 {
+	if sc.Raw > 1 && want {
 		d := &detect.All()[which]
 		seen := detect.Seen{
 			Value: v, Expected: expected, Forecast: expected + short, Mean: c.Slow, Scale: scale, Bulk: float64(f.Bulk), Mem: *s.cells.Window(which),

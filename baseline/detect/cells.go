@@ -39,8 +39,8 @@ var windows = func() (at [Count]int) {
 	return at
 }()
 
-// Each and Beats are the rows that look at every sample, and those that look at beats.
-func Each() []int { return each }
+// Points are the rows that look at every sample alone.
+func Points() []int { return points }
 
 // Beats are the rows that look at beats.
 func Beats() []int { return beats }
@@ -52,10 +52,10 @@ func Sums() []int { return sums }
 func Turns() []int { return turns }
 
 var (
-	each  = rowsOf(func(d *Detector) bool { return d.Each })
-	beats = rowsOf(func(d *Detector) bool { return !d.Each })
-	sums  = rowsOf(func(d *Detector) bool { return d.Now != nil })
-	turns = rowsOf(func(d *Detector) bool { return d.Turn != nil })
+	points = rowsOf(func(d *Detector) bool { return d.Each && !d.Sums })
+	beats  = rowsOf(func(d *Detector) bool { return !d.Each })
+	sums   = rowsOf(func(d *Detector) bool { return d.Sums })
+	turns  = rowsOf(func(d *Detector) bool { return d.Turn != nil })
 )
 
 func rowsOf(which func(*Detector) bool) (out []int) {
@@ -162,9 +162,35 @@ func (c *Cells) Sum(season, bulk float32, b *Bounds, r *tuning.Sum) bool {
 	return true
 }
 
+// Lasting calls weigh with what the rows of Sums say by their memory as it is: their statistics.
+func (c *Cells) Lasting(r *tuning.Sum, weigh func(row int, stat float64)) {
+	slow := r.SlowGain * c.Mem[windows[rowSlowUp]]
+	ramp := (*[2]float32)(c.Mem[windows[rowRampUp]:])
+	slope := rampGain * (ramp[0] - ramp[1])
+	sums := (*[4]float32)(c.Mem[windows[rowCusum]:])
+	weigh(rowSlowUp, logAt(float64(slow), floorZ))
+	weigh(rowSlowDown, logAt(-float64(slow), floorZ))
+	for k, x := range sums {
+		weigh(rowCusum+k, logAt(float64(x), floorZ))
+	}
+	weigh(rowRampUp, logAt(float64(slope), floorZ))
+	weigh(rowRampDown, logAt(-float64(slope), floorZ))
+}
+
 // Records are the highest and the lowest value in memory.
 func (c *Cells) Records() (high, low float32) {
 	return c.Window(rowRecordUp)[0], -c.Window(rowRecordDown)[0]
+}
+
+// Record notes a value that is beyond the records by too little to say anything.
+func (c *Cells) Record(v float64) {
+	x := float32(v)
+	if m := &c.Mem[windows[rowRecordUp]]; x > *m {
+		*m = x
+	}
+	if m := &c.Mem[windows[rowRecordDown]]; -x > *m {
+		*m = -x
+	}
 }
 
 // Restless is the largest step from sample to sample that counts as such, 0 where nothing bounds it.

@@ -21,7 +21,7 @@ func TestNoRowUsesMoreMemoryThanItsOwn(t *testing.T) {
 				m[k] = 12345
 			}
 			for _, v := range []float64{3, -7, 3, 3, 0, 0, 1e9} {
-				in := &Input{Value: v, Last: 3, Season: v, Local: v, Global: v, Bulk: v, Residual: v, Scale: 1, GlobalScale: 1, Rates: rates, N: 1, Move: v}
+				in := &Input{Value: v, Last: 3, Season: v, Local: v, Global: v, Bulk: v, Scale: 1, GlobalScale: 1, Rates: rates, N: 1, Move: v}
 				d.Stat(&m, in)
 				if d.Turn != nil {
 					d.Turn(&m, in)

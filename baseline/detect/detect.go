@@ -33,12 +33,10 @@ type Input struct {
 	Off         float64 // see Surprise
 	Same, Zero  float64 // share of samples that repeat the one before, and that are zero
 	N           float64 // samples that are looked at together; all of the above but Value, Last and Far are then means
-	Residual    float64 // seasonal residual in the series' own units
 	Scale       float64 // its spread
 	GlobalScale float64
 	Gap         bool    // the sample before is missing: nothing that counts runs may go on
 	Steps       float64 // samples seen
-	Side        int     // +1 only rises matter, -1 only falls, 0 both
 	Rates       *tuning.Rates
 }
 
@@ -51,6 +49,7 @@ type Detector struct {
 	Kind   Kind
 	Up     int     // +1 tests rises, -1 falls, 0 both
 	Each   bool    // looks at every sample; the others look at beats
+	Sums   bool    // and sums up many, see Cells.Sum
 	Floor  float64 // statistics under it are all the same: the calm teaches nothing
 	Prior  Gumbel  // what hourly maxima look like before the series has told
 	Min    float64 // smallest Gumbel scale, 0 for the common one
@@ -59,8 +58,6 @@ type Detector struct {
 	Plain  bool    // the statistic is in units of the tail already: no calibration
 	// Stat updates the test's memory with a sample and returns its statistic, e.g. log |z|.
 	Stat func(m *[Words]float32, in *Input) float64
-	// Now is the statistic by the memory as it is, of a row that looks at every sample and sums up many; nil: it does not.
-	Now func(m *[Words]float32, r *tuning.Rates) float64
 	// Turn updates the memory of a row that looks at each sample with what lasts longer, once a beat; nil: there is none.
 	Turn func(m *[Words]float32, in *Input)
 	// Say puts what the test saw into words; see Clause.

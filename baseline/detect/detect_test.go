@@ -12,7 +12,7 @@ import (
 )
 
 func input(r *tuning.Rates, z float64) *detect.Input {
-	return &detect.Input{Value: 10 + z, Last: 10, Season: z, Local: z, Global: z, Far: z, Bulk: z, Residual: z, Scale: 1, GlobalScale: 1, Steps: 1000, Rates: r, N: 1, Move: math.Abs(z), Off: float64(detect.Surprise(float32(z), float32(z), 0))}
+	return &detect.Input{Value: 10 + z, Last: 10, Season: z, Local: z, Global: z, Far: z, Bulk: z, Scale: 1, GlobalScale: 1, Steps: 1000, Rates: r, N: 1, Move: math.Abs(z), Off: float64(detect.Surprise(float32(z), float32(z), 0))}
 }
 
 // Every row keeps the contract: a name of its own, a statistic that is a number at or above its

@@ -11,8 +11,8 @@ import (
 // weighted means of the clipped surprise, one three times as slow as the other, is proportional to
 // the slope of the level.
 var (
-	rampUp   = Detector{Family: tuning.Ramp, Name: "ramp_up", Kind: Collective, Up: 1, Each: true, Floor: floorZ, Prior: priorZ, Say: sayRamp(1), Stat: ramp(1), Now: rampNow(1)}
-	rampDown = Detector{Family: tuning.Ramp, Name: "ramp_down", Kind: Collective, Up: -1, Each: true, Floor: floorZ, Prior: priorZ, Say: sayRamp(-1), Stat: ramp(-1), Now: rampNow(-1)}
+	rampUp   = Detector{Family: tuning.Ramp, Name: "ramp_up", Kind: Collective, Up: 1, Each: true, Floor: floorZ, Prior: priorZ, Say: sayRamp(1), Stat: ramp(1), Sums: true}
+	rampDown = Detector{Family: tuning.Ramp, Name: "ramp_down", Kind: Collective, Up: -1, Each: true, Floor: floorZ, Prior: priorZ, Say: sayRamp(-1), Stat: ramp(-1), Sums: true}
 )
 
 func ramp(sign float64) func(*[Words]float32, *Input) float64 {
@@ -27,12 +27,6 @@ func ramp(sign float64) func(*[Words]float32, *Input) float64 {
 }
 
 const rampGain = 6
-
-func rampNow(sign float64) func(*[Words]float32, *tuning.Rates) float64 {
-	return func(m *[Words]float32, _ *tuning.Rates) float64 {
-		return logAt(sign*(float64(m[0])-float64(m[1]))*rampGain, floorZ)
-	}
-}
 
 // sayRamp: under a steady slope the means lag behind by 1/w and 3/w samples, w the weight of the fast
 // one, so that the slope per sample is w/2 times their difference.

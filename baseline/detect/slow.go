@@ -5,8 +5,8 @@ import "github.com/tidemark/tidemark/baseline/tuning"
 // The slow tests see many samples that are each a little too high or too low: an exponentially
 // weighted mean of the clipped surprise (EWMA control chart, Roberts 1959).
 var (
-	slowUp   = Detector{Family: tuning.Slow, Name: "slow_up", Kind: Collective, Up: 1, Each: true, Floor: floorZ, Prior: priorZ, Say: saySlow(1), Stat: slowStat(1), Now: slowNow(1)}
-	slowDown = Detector{Family: tuning.Slow, Name: "slow_down", Kind: Collective, Up: -1, Each: true, Floor: floorZ, Prior: priorZ, Say: saySlow(-1), Stat: slowStat(-1), Now: slowNow(-1)}
+	slowUp   = Detector{Family: tuning.Slow, Name: "slow_up", Kind: Collective, Up: 1, Each: true, Floor: floorZ, Prior: priorZ, Say: saySlow(1), Stat: slowStat(1), Sums: true}
+	slowDown = Detector{Family: tuning.Slow, Name: "slow_down", Kind: Collective, Up: -1, Each: true, Floor: floorZ, Prior: priorZ, Say: saySlow(-1), Stat: slowStat(-1), Sums: true}
 )
 
 // slowClip bounds a single sample's part, in spreads.
@@ -20,8 +20,4 @@ func slowStat(sign float64) func(*[Words]float32, *Input) float64 {
 		m[0] = float32(x)
 		return logAt(sign*r.SlowGain*x, floorZ)
 	}
-}
-
-func slowNow(sign float64) func(*[Words]float32, *tuning.Rates) float64 {
-	return func(m *[Words]float32, r *tuning.Rates) float64 { return logAt(sign*r.SlowGain*float64(m[0]), floorZ) }
 }

@@ -36,6 +36,9 @@ func (m *Model) valueAt(slot, day int64) float32 {
 		return 0
 	}
 	k := m.active()
+	if off := slot - int64(m.Slot); day == int64(m.Day) && off >= -1 && off <= 1 && m.N > 0 {
+		return *m.Cand[k].at(int(off) + 1) // Looked up when the slot began.
+	}
 	if k == Other && day != int64(m.Day) {
 		k = m.Chosen // only today is known to be unlike its class
 	}

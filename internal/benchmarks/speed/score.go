@@ -109,12 +109,22 @@ func (b *bench) score() error {
 	b.note("score and update, 1 000 series hot", hot, "ns a sample")
 	b.less("score and update, 1 000 series hot", hot/d, "D", 1, 1, 0.5)
 	b.less("allocations per scored sample", allocations(func() { f.at += f.step; f.tick(0, 1000) })/1000, "", math.NaN(), 0, 0)
-	return b.growth(hot)
+	return b.growth()
 }
 
-// growth scores a fleet of many series, a thousand in a slice. Each has learned a day.
-func (b *bench) growth(hot float64) error {
+// growth scores a fleet of many series, a thousand in a slice, against a thousand of the same kind. Each has learned a day
+// of samples five minutes apart, which are learned one by one: a sample costs more than where a beat has several.
+func (b *bench) growth() error {
 	n := b.million
+	few, err := newHerd(1000, 288, 5*minute, fleet.Labels)
+	if err != nil {
+		return err
+	}
+	hot := perUnit(least(b.rounds, func() {
+		few.at += few.step
+		few.tick(0, 1000)
+	})[0], 1000)
+	b.note("score and update, 1 000 series hot at five minutes", hot, "ns a sample")
 	before := heap()
 	names := make([]labels.Labels, n)
 	for i := range names {
