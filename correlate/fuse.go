@@ -60,12 +60,7 @@ func (v *view) causes(i *Incident) {
 	i.Causes = i.Causes[:min(len(i.Causes), maxCausesOut)]
 	if len(i.Causes) > 0 {
 		i.NoClearCause = i.Causes[0].Confidence < clearCause
-		for n, c := range v.g.causes {
-			if e := entityOf(v.s.prob.roots[c.root].ent); e.Kind == i.Causes[0].Entity.Kind && e.Name == i.Causes[0].Entity.Name {
-				v.rootItems = v.at(v.g.causes[n].root)
-				break
-			}
-		}
+		v.rootItems = v.at(i.Causes[0].root)
 	}
 }
 
@@ -230,13 +225,12 @@ func (v *view) see(causes []Cause, r cause.Ranking) {
 	}
 	slices.SortStableFunc(again, func(a, b ranked) int { return cmp.Compare(b.score, a.score) })
 	confide(again)
+	confidence := make(map[int]float64, len(again))
+	for _, a := range again {
+		confidence[a.root] = a.confidence
+	}
 	for n := range causes {
-		for _, a := range again {
-			if e := entityOf(v.s.prob.roots[a.root].ent); e.Kind == causes[n].Entity.Kind && e.Name == causes[n].Entity.Name {
-				causes[n].Confidence = round3(a.confidence)
-				break
-			}
-		}
+		causes[n].Confidence = round3(confidence[causes[n].root])
 	}
 }
 
@@ -283,7 +277,7 @@ func (v *view) cause(c ranked) Cause {
 	own := v.at(c.root)
 	out := Cause{
 		Entity: entityOf(r.ent), Confidence: round3(c.confidence), Score: round3(c.score),
-		Start: fromSeconds(c.start), Resource: resourceOf(own),
+		Start: fromSeconds(c.start), Resource: resourceOf(own), root: c.root,
 	}
 	if r.vertex >= 0 {
 		out.Entity.Labels = v.s.world.v[r.vertex].attrs

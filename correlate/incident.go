@@ -94,6 +94,8 @@ type Cause struct {
 	Score      float64          `json:"score"`
 	Start      time.Time        `json:"start"`
 	Evidence   []cause.Evidence `json:"evidence,omitempty"`
+
+	root int // Of the explanation that it was taken from.
 }
 
 // Count is how many of one kind are affected.
