@@ -203,7 +203,9 @@ func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool
 		return sc, true
 	}
 	sc = Score{Time: t, Value: v, Expected: expected, State: f.State}
-	s.band(&sc, float64(f.Scale), float64(down), float64(up))
+	if want {
+		s.band(&sc, float64(f.Scale), float64(down), float64(up))
+	}
 	if ends {
 		var y sayings
 		s.remind(&y)

@@ -47,4 +47,5 @@ func TestTheIndexHoldsWhatAMapHolds(t *testing.T) {
 // size class: 1024 bytes is the next one.
 func TestASeriesFitsItsSizeClass(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(Series{})+8, uintptr(896))
+	require.LessOrEqual(t, unsafe.Sizeof(live{}), uintptr(288))
 }

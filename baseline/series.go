@@ -402,7 +402,9 @@ func (s *Series) examine(t int64, v float64, w *work, want bool) Score {
 	} else {
 		s.calm()
 	}
-	s.band(&sc, scale, r.Phase*(profile-low), r.Phase*(high-profile))
+	if want {
+		s.band(&sc, scale, r.Phase*(profile-low), r.Phase*(high-profile))
+	}
 	if value != v { // beyond what is learned there is no band
 		sc.Expected, sc.Lower, sc.Upper = math.NaN(), math.NaN(), math.NaN()
 	}

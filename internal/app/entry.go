@@ -153,7 +153,12 @@ func (e *entry) observe(t []int64, v []float64, filedBefore int64) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.series.Learn(t, v, filedBefore, func(sc baseline.Score) { e.note(sc, true) })
+	k := max(0, len(t)-ringSize) // What nobody asks for later is learned without a score, which is quicker.
+	for k > 0 && t[k-1] > t[len(t)-1]-recently.Milliseconds() {
+		k--
+	}
+	e.series.Learn(t[:k], v[:k], filedBefore, nil)
+	e.series.Learn(t[k:], v[k:], filedBefore, func(sc baseline.Score) { e.note(sc, true) })
 	e.seen, e.lastSample = t[len(t)-1], t[len(t)-1] // The last may have been filed.
 }
 

@@ -60,6 +60,8 @@ var parts = []variant{
 	}},
 	{"no costs of families", func(p *tuning.Params) { p.Cost = [tuning.Families]float64{} }},
 	{"tests that agree do not reinforce", func(p *tuning.Params) { p.Norm = 0 }},
+	{"beats of one sample", func(p *tuning.Params) { p.BeatMinutes = 0 }},
+	{"beats of ten minutes", func(p *tuning.Params) { p.BeatMinutes = 10 }},
 	{"blocks of six hours", func(p *tuning.Params) { p.BlockHours = 6 }},
 	{"75 % quantile of block maxima", func(p *tuning.Params) { p.Quantile = 0.75 }},
 	{"second stage hardly clipped", func(p *tuning.Params) { p.Clip2 = 4 }},
