@@ -48,6 +48,11 @@ unit: ## Run the tests that need nothing but Go and gcc.
 e2e: build tools browser ## Run the tests with a real Prometheus, Alertmanager and browser, the demo's whole shop among them.
 	cd demo && $(GO) test -timeout 20m -parallel 3 ./...
 
+.PHONY: e2e-cortex
+e2e-cortex: build tools ## Learn and score one tenant of a real Cortex by remote read (built on the first run, many minutes).
+	tools/cortex/build.sh
+	cd demo && TIDEMARK_CORTEX=$(TOOLS)/cortex $(GO) test -timeout 20m -count=1 -run TestOneTenantOfCortex -v ./e2e
+
 .PHONY: browser
 browser: ## Open every page in a real browser (Chromium; TIDEMARK_SCREENSHOTS=folder keeps the pictures).
 	cd browser && npm ci --ignore-scripts --no-audit --no-fund

@@ -42,8 +42,13 @@ func (t *Tidemark) SeriesPoints(ctx context.Context, watch string) (map[string][
 	return out, nil
 }
 
-// SeriesRow is one watched series.
-type SeriesRow struct{ Watch, Labels string }
+// SeriesRow is one watched series with its last score; Time is unix milliseconds.
+type SeriesRow struct {
+	Watch, Labels string
+	Time          int64 `json:"time_ms"`
+	Value, Upper  *float64
+	Active        bool
+}
 
 // Series are all watched series.
 func (t *Tidemark) Series(ctx context.Context) ([]SeriesRow, error) {
