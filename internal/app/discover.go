@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/correlate/topology"
+	"github.com/tidemark/tidemark/internal/promread"
 	"github.com/tidemark/tidemark/rules"
 )
 
@@ -17,11 +19,11 @@ import (
 const namesWindow = time.Hour
 
 // discover says what to watch: the watches of the configuration, then what the rules and the metric
-// names of Prometheus show. What a server without these APIs does not tell is left out.
+// names of Prometheus show. A server that has no rules, as Cortex and Thanos without their rulers, tells none.
 func (s *session) discover(ctx context.Context) ([]rules.Watch, error) {
-	groups, err := s.prom.Rules(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the rules of Prometheus: %w", err)
+	groups, noRules := s.prom.Rules(ctx)
+	if noRules != nil && promread.ReasonOf(noRules) != promread.NotFound {
+		return nil, fmt.Errorf("read the rules of Prometheus: %w", noRules)
 	}
 	durations := rules.DurationsOf(groups)
 	s.holds.Store(&durations)
@@ -29,7 +31,12 @@ func (s *session) discover(ctx context.Context) ([]rules.Watch, error) {
 	now := s.app.now()
 	names, err := s.prom.LabelValues(ctx, model.MetricNameLabel, "", now.Add(-namesWindow), now)
 	if err != nil {
-		return nil, fmt.Errorf("read the metric names of Prometheus: %w", err)
+		return nil, errors.Join(fmt.Errorf("read the metric names of Prometheus: %w", err), noRules) // No API at all: another server.
+	}
+	if noRules != nil {
+		s.ruleless.Do(func() {
+			s.logger.Warn("This server tells no rules: what alerts use is not found by itself", "err", noRules)
+		})
 	}
 	found, err := rules.Discover(groups, names, s.cfg.Discover, s.cfg.Watches)
 	if err != nil {

@@ -44,6 +44,8 @@ type server struct {
 	series []testSeries
 	// samplesOnly answers SAMPLES, as a server without streaming does.
 	samplesOnly bool
+	// unsaid leaves out that they are compressed, as Cortex does.
+	unsaid bool
 	// chunksPerFrame makes series span frames.
 	chunksPerFrame int
 	// enc is the encoding of chunks.
@@ -78,7 +80,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	if s.samplesOnly || !slices.Contains(req.AcceptedResponseTypes, prompb.ReadRequest_STREAMED_XOR_CHUNKS) {
 		w.Header().Set("Content-Type", "application/x-protobuf")
-		w.Header().Set("Content-Encoding", "snappy")
+		if !s.unsaid {
+			w.Header().Set("Content-Encoding", "snappy")
+		}
 		_, _ = w.Write(samplesBody(s.match(q), q.StartTimestampMs, q.EndTimestampMs))
 		return
 	}

@@ -132,7 +132,7 @@ func (c *Client) readAnswer(resp *http.Response, h handler) error {
 		}
 		return readFrames(resp.Body, c.cfg.MaxFrameBytes, h)
 	case strings.HasPrefix(kind, "application/x-protobuf"):
-		if encoding != "snappy" {
+		if encoding != "snappy" && encoding != "" { // Cortex compresses as all do, and does not say so.
 			return faultf(NotPrometheus, "the answer has the content encoding %q, it should be snappy", clean([]byte(encoding)))
 		}
 		return readSamples(resp.Body, c.cfg.MaxBodyBytes, h)

@@ -50,6 +50,7 @@ func TestReadGivesTheSamplesThatTheServerHas(t *testing.T) {
 		"streamed, three chunks a frame": {chunksPerFrame: 3},
 		"streamed, XOR2 chunks":          {enc: chunkenc.EncXOR2},
 		"samples":                        {samplesOnly: true},
+		"samples of Cortex":              {samplesOnly: true, unsaid: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv.series = series
