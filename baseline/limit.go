@@ -70,7 +70,8 @@ func (c *climb) learn(t int64, v, spread float64) bool {
 		return true
 	}
 	if x < c.Low {
-		c.Low, c.LowAt = x, uint32(t/1000)
+		at := uint32(t / 1000)
+		*c = climb{High: x, Low: x, HighAt: at, LowAt: at}
 	}
 	return false
 }
@@ -120,8 +121,8 @@ type habit struct {
 	peak, climb, hours usual
 }
 
-// usual is a median and a standard deviation.
-type usual struct{ mid, dev float64 }
+// usual is a median, a standard deviation and the largest value.
+type usual struct{ mid, dev, most float64 }
 
 // shewhart are the expected ranges of n standard normal values, by which a range becomes a standard
 // deviation (the constant d2 of control charts, Shewhart 1931).
@@ -145,9 +146,9 @@ func usually(x []float32) (s usual) {
 		n--
 	}
 	if n == 1 {
-		return usual{mid, 0}
+		return usual{mid, 0, mid}
 	}
-	return usual{mid, float64(x[n-1]-x[0]) / shewhart[n]}
+	return usual{mid, float64(x[n-1]-x[0]) / shewhart[n], float64(x[n-1])}
 }
 
 func (tr *trend) habit() (h habit) {
@@ -163,35 +164,73 @@ func (tr *trend) habit() (h habit) {
 	return h
 }
 
-// ends is where the present climb should end, with a margin, by whatever the teeth agree on best: at
-// their usual peak, as a garbage collector that runs at a threshold; after their usual climb; or
-// after their usual time, as a log that is rotated by the clock.
-func (c *climb) ends(h habit, tr *trend, hour, t int64, v float64) (end, margin float64) {
-	up := h.climb.mid
-	least := endLeast * up
-	if h.n == 1 { // nobody knows how much they differ
-		return h.peak.mid, 2 * least
-	}
-	sure := endDevs * (1 + 2/float64(h.n))
-	byTime := h.hours.dev * up / h.hours.mid
+// outlasts says whether the present climb should go on to the limit instead of ending below it as those
+// before. It should end by whatever they agree on better, how far they climb (what is rotated by the clock) or
+// where they end (a garbage collector that runs at a threshold). It is unlike them when it is beyond the
+// highest of them by as much again as that is above the usual end, or well ahead of a regular time table;
+// then it goes on for as long as the longest of them took.
+func (c *climb) outlasts(h habit, v, noise, pace, age float64, rising bool, limit float64) bool {
+	up, low := h.climb.mid, float64(c.Low)
+	few := 1 + 1/float64(h.n) // less is known of few
+	least := few * endLeast * up
+	end, most := h.peak.mid, h.peak.most
 	switch {
-	case byTime <= min(h.peak.dev, h.climb.dev):
-		left := h.hours.mid - c.hours(t)
-		if left < -max(sure*h.hours.dev, endLeast*h.hours.mid) {
-			return v, -1 // it should have ended
-		}
-		mid, _, _ := c.pace(h, tr, hour, t, v)
-		return v + 3600*mid*max(left, 0), 0
-	case h.peak.dev < h.climb.dev:
-		return h.peak.mid, max(least, sure*h.peak.dev)
+	case h.n == 1:
+		end = max(end, low+up)
+		most = end
+	case h.climb.dev <= h.peak.dev:
+		end, most = low+up, low+h.climb.most
 	}
-	return float64(c.Low) + up, max(least, sure*h.climb.dev)
+	if rising {
+		end += 2 * h.climb.dev
+	}
+	if end >= limit {
+		return true
+	}
+	left := max(0, h.hours.most-age)
+	beyond := v > min(most+max(least, 3*few*noise, (most-end)/2), most+(limit-most)*0.75)
+	ahead := h.n > 1 && age > h.hours.mid/4 && h.hours.dev < endLeast*h.hours.mid &&
+		v-low-up*min(1, age/h.hours.mid) > max(least, 2*h.climb.dev*age/h.hours.mid)
+	return beyond && left == 0 || (beyond || ahead) && v+3600*pace*left >= limit
 }
 
-const (
-	endDevs  = 3    // standard deviations of a margin, more while few teeth are known
-	endLeast = 0.05 // share of a climb, or of its time, that a margin is at least
-)
+const endLeast = 0.05 // share of a climb, or of its time, that hardly matters
+
+// raised says whether the foot of the present climb is above all before by half as much again as the highest
+// of them is above the middle one.
+func (tr *trend) raised(c *climb) bool {
+	n := int(min(teeth, tr.Teeth))
+	if n < 3 {
+		return false
+	}
+	foot := tr.Foot
+	slices.Sort(foot[:n])
+	return c.Low > foot[n-1]+(foot[n-1]-foot[n/2])/2
+}
+
+// growth is by how much the foot of a tooth is above that of the one before: the median of the slopes between
+// any two of those remembered and the present one, with the quartiles; zeros while there are fewer than five.
+func (tr *trend) growth(c *climb) (mid, low, high float64) {
+	n := int(min(teeth, tr.Teeth))
+	if n < 4 {
+		return 0, 0, 0
+	}
+	var foot [teeth + 1]float64
+	for i := range n {
+		foot[i] = float64(tr.Foot[(tr.Teeth-int64(n-i))%teeth])
+	}
+	foot[n] = float64(c.Low)
+	var slopes [(teeth + 1) * teeth / 2]float64
+	k := 0
+	for i := 1; i <= n; i++ {
+		for j := range i {
+			slopes[k] = (foot[i] - foot[j]) / float64(i-j)
+			k++
+		}
+	}
+	slices.Sort(slopes[:k])
+	return slopes[k/2], slopes[k/4], slopes[3*k/4]
+}
 
 // pace is the slope of the present climb per second, with its quartiles: the usual one while the climb
 // is young.
@@ -210,39 +249,64 @@ func (c *climb) pace(h habit, tr *trend, hour, t int64, v float64) (mid, low, hi
 	return mid, mid / 2, 2 * mid
 }
 
+// later is the time until a saw-tooth whose present climb ends below the limit has grown so far that one
+// reaches it; false when the teeth do not grow, or end after no usual time.
+func (c *climb) later(h habit, tr *trend, age, limit float64) (Limit, bool) {
+	mid, low, high := tr.growth(c)
+	if low <= 0 || h.hours.mid <= 0 {
+		return Limit{}, false
+	}
+	room := limit - float64(c.Low) - h.climb.mid
+	at := func(growth float64) float64 {
+		return 3600 * (max(0, h.hours.mid-age) + h.hours.mid*max(1, math.Ceil(room/growth)))
+	}
+	return foreseen(Limit{Seconds: at(mid), Lower: at(high), Upper: at(low)})
+}
+
+// foreseen leaves out what is beyond the horizon.
+func foreseen(l Limit) (Limit, bool) {
+	if !(l.Seconds <= limitHorizon.Seconds()) {
+		return Limit{}, false
+	}
+	return l, true
+}
+
 // TimeToLimit is the time until the series crosses limit from its present side, judged by the trend of
-// the last day, or of the present climb where the series is a saw-tooth. It is false when the trend
-// leads away, the crossing is more than 30 days off, or the climb is one of a series of saw-teeth and
-// should end below the limit.
+// the last day, or of the present climb where the series is a saw-tooth, or of the feet of its teeth where that
+// climb should end below the limit; zero beyond it, in the direction that is bad. It is false when the trend
+// leads away or the crossing is more than 30 days off.
 func (s *Series) TimeToLimit(limit float64) (Limit, bool) {
 	s.lock()
 	defer s.unlock()
-	if s.blank() {
+	if s.blank() || math.IsNaN(limit) || math.IsInf(limit, 0) {
 		return Limit{}, false
 	}
 	tr, v := s.page().Trend, s.core.LastValue      // A copy: asking changes nothing.
 	tr.Value[s.core.Hour%trendPoints] = float32(v) // The current hour's, as far as it goes.
-	c, t, hour := &s.core.Climb, s.core.Last, int64(s.core.Hour)
-	mid, low, high, ok := tr.slope(hour, trendPoints)
-	if v >= limit { // a limit below: mirror
-		mid, low, high = -mid, -high, -low
-	} else if h := tr.habit(); h.n > 0 {
-		if end, margin := c.ends(h, &tr, hour, t, v); v <= end+margin && end+margin/2 < limit {
-			return Limit{}, false
-		}
-		mid, low, high = c.pace(h, &tr, hour, t, v)
-		ok = true
+	switch d := s.opts.Direction; {
+	case d == Up && v >= limit, d == Down && v <= limit:
+		return Limit{}, s.core.N > 0 // crossed already
 	}
-	if !ok {
+	c, t, hour := &s.core.Climb, s.core.Last, int64(s.core.Hour)
+	var mid, low, high float64
+	ok := true
+	if h := tr.habit(); v < limit && h.n > 0 {
+		mid, low, high = c.pace(h, &tr, hour, t, v)
+		_, grows, _ := tr.growth(c)
+		age, noise := c.hours(t), max(s.core.LocalAbs, s.floor())
+		if !c.outlasts(h, v, noise, mid, age, grows > 0 || tr.raised(c), limit) {
+			return c.later(h, &tr, age, limit)
+		}
+	} else if mid, low, high, ok = tr.slope(hour, trendPoints); v >= limit { // a limit below: mirror
+		mid, low, high = -mid, -high, -low
+	}
+	if !ok || !(mid > 0) {
 		return Limit{}, false
 	}
 	dist := math.Abs(limit - v)
-	if mid <= 0 || dist/mid > limitHorizon.Seconds() {
-		return Limit{}, false
-	}
 	l := Limit{Seconds: dist / mid, Lower: dist / high, Upper: math.Inf(1)}
 	if low > 0 {
 		l.Upper = dist / low
 	}
-	return l, true
+	return foreseen(l)
 }

@@ -36,3 +36,32 @@ func TestWarnsOfALimitOnlyWhereASawToothWillReachIt(t *testing.T) {
 		})
 	}
 }
+
+func TestALimitIsCrossedInTheDirectionThatIsBad(t *testing.T) {
+	for name, c := range map[string]struct {
+		direction baseline.Direction
+		slope     float64 // a day
+		limit     float64
+		crossed   bool
+		hours     float64 // 0: none
+	}{
+		"above a limit that is not to be exceeded, falling": {baseline.Up, -1, 40, true, 0},
+		"above a limit that is not to be exceeded, rising":  {baseline.Up, 1, 40, true, 0},
+		"below a limit that is to be kept, rising":          {baseline.Down, 1, 60, true, 0},
+		"falling to a limit that is to be kept":             {baseline.Down, -1, 40, false, 240},
+		"a limit below, either side":                        {baseline.Both, -1, 40, false, 240},
+		"rising from a limit, either side":                  {baseline.Both, 1, 40, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := engine(t).Add("w", labels.EmptyLabels(), 5*time.Minute, baseline.SeriesOptions{Direction: c.direction})
+			feed(s, monday, 5*288, 5*time.Minute, func(i int) float64 { return 50 + c.slope*float64(i-5*288+1)/288 })
+			l, ok := s.TimeToLimit(c.limit)
+			require.Equal(t, c.crossed || c.hours > 0, ok, "%+v", l)
+			if c.crossed {
+				require.Zero(t, l)
+			} else if ok {
+				require.InDelta(t, c.hours*3600, l.Seconds, 12*3600)
+			}
+		})
+	}
+}

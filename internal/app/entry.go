@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -289,7 +290,7 @@ func (e *entry) fillAhead(out *export.Series) {
 	}
 	if e.watch.Limit != nil {
 		if l, ok := e.series.TimeToLimit(*e.watch.Limit); ok {
-			out.Limits = append(out.Limits, export.Limit{Name: "declared", Seconds: l.Seconds, Lower: l.Lower, Upper: l.Upper})
+			out.Limits = append(out.Limits, export.Limit{Name: strconv.FormatFloat(*e.watch.Limit, 'g', -1, 64), Seconds: l.Seconds, Lower: l.Lower, Upper: l.Upper})
 		}
 	}
 }

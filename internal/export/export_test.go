@@ -52,13 +52,13 @@ func TestPageCarriesLabelsWatchAndValues(t *testing.T) {
 	s := series("errors", 2.5, "__name__", "http_requests_total", "job", "api", "watch", "own", "path", "a\"b\\c\nd")
 	s.Active = []export.Active{{Kind: "point", Detector: "local_up"}}
 	s.Forecasts = []export.Forecast{{Horizon: "1h", Expected: 4, Lower: 3, Upper: 5}}
-	s.Limits = []export.Limit{{Name: "declared", Seconds: 3600, Lower: 1800, Upper: math.NaN()}}
+	s.Limits = []export.Limit{{Name: "0.95", Seconds: 3600, Lower: 1800, Upper: math.NaN()}}
 	out := page(t, export.DefaultConfig(), fixed{s})
 	for _, want := range []string{
 		`tidemark_observed{exported_watch="own",job="api",path="a\"b\\c\nd",watch="errors"} 2.5`,
 		`tidemark_anomaly_active{exported_watch="own",job="api",path="a\"b\\c\nd",watch="errors",kind="point",detector="local_up"} 1`,
 		`tidemark_forecast_upper{exported_watch="own",job="api",path="a\"b\\c\nd",watch="errors",horizon="1h"} 5`,
-		`tidemark_limit_seconds_lower{exported_watch="own",job="api",path="a\"b\\c\nd",watch="errors",limit="declared"} 1800`,
+		`tidemark_limit_seconds_lower{exported_watch="own",job="api",path="a\"b\\c\nd",watch="errors",limit="0.95"} 1800`,
 	} {
 		require.Contains(t, out, want+"\n")
 	}

@@ -61,7 +61,7 @@ var families = []family{
 	forecast("tidemark_forecast", "Expected value one horizon ahead of now.", func(f *Forecast) float64 { return f.Expected }),
 	forecast("tidemark_forecast_lower", "Lower edge of the forecast's 90 % interval.", func(f *Forecast) float64 { return f.Lower }),
 	forecast("tidemark_forecast_upper", "Upper edge of the forecast's 90 % interval.", func(f *Forecast) float64 { return f.Upper }),
-	limit("tidemark_limit_seconds", "Seconds until the forecast crosses the declared limit; absent when it does not within the horizon.", func(l *Limit) float64 { return l.Seconds }),
+	limit("tidemark_limit_seconds", "Seconds until the forecast crosses the declared limit, which the label names; 0 beyond it, absent when it does not within 30 days.", func(l *Limit) float64 { return l.Seconds }),
 	limit("tidemark_limit_seconds_lower", "Earliest plausible crossing of the declared limit, in seconds.", func(l *Limit) float64 { return l.Lower }),
 	limit("tidemark_limit_seconds_upper", "Latest plausible crossing of the declared limit, in seconds.", func(l *Limit) float64 { return l.Upper }),
 }

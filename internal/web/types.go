@@ -107,7 +107,7 @@ type ForecastRow struct {
 }
 
 // LimitRow is the limit that a watch declares and when the series will cross it: in so many seconds, at the
-// earliest and latest plausible. They are nil when that is not within the horizon.
+// earliest and latest plausible. They are nil when that is not within the horizon, and 0 when it has crossed it.
 type LimitRow struct {
 	Limit   float64  `json:"limit"`
 	Seconds *float64 `json:"seconds"`
@@ -120,6 +120,9 @@ func (l *LimitRow) Say(unit string) string {
 	limit := rules.Quantity(l.Limit, unit)
 	if l.Seconds == nil {
 		return limit + " is not crossed within 30 days, as far as the trend tells"
+	}
+	if *l.Seconds == 0 {
+		return Number(l.Limit) + " is crossed already"
 	}
 	upper := "an unknown time"
 	if l.Upper != nil {

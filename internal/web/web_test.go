@@ -341,6 +341,7 @@ func TestALimitIsToldInWords(t *testing.T) {
 		"90 is not crossed within 30 days, as far as the trend tells": {Limit: 90},
 		"90 is crossed in about 3 d (2 d to 6 d)":                     {Limit: 90, Seconds: f(259200), Lower: f(180000), Upper: f(518400)},
 		"90 is crossed in about 30 min (20 min to an unknown time)":   {Limit: 90, Seconds: f(1800), Lower: f(1200)},
+		"90 is crossed already":                                       {Limit: 90, Seconds: f(0), Lower: f(0), Upper: f(0)},
 		"90 is crossed in about 5 h":                                  {Limit: 90, Seconds: f(18000)},
 	} {
 		require.Equal(t, want, l.Say(""))

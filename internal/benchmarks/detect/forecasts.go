@@ -129,6 +129,11 @@ func (b *bench) foretelling(ctx context.Context, doc string) error {
 		s.WriteString("\n")
 	}
 	s.WriteString(hindsight(histories))
+	disks, err := shapes(ctx)
+	if err != nil {
+		return err
+	}
+	s.WriteString(disks)
 	s.WriteString("\n## Each expert and each constant of forecasts\n\nError a day ahead, by set; the last column is their geometric mean, by which constants were chosen.\n\n| change |")
 	for _, set := range forecastSets {
 		fmt.Fprintf(&s, " %s |", set)
