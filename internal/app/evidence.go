@@ -54,6 +54,14 @@ type opinion struct {
 	ranking  cause.Ranking
 	ranked   bool
 	look     time.Time // The moment that was ranked.
+	counted  counted
+}
+
+// counted is what a ranking knew of pushed lines and spans.
+type counted struct {
+	logsBy             float64
+	logs, logsBefore   []cause.LogCount
+	spans, spansBefore []cause.SpanCount
 }
 
 // looks are the moments that are ranked, from the first alert: a fault shows more of itself in each step, and
@@ -206,6 +214,9 @@ func (ev *evidence) answer(ctx context.Context, q correlate.Question) {
 	o := &opinion{question: q, look: look}
 	if !look.IsZero() {
 		c := ev.build(ctx, q, look)
+		if ev.deps.lines != nil {
+			o.counted = ev.count(&c, look, old)
+		}
 		if old != nil && old.ranked && len(c.Series) < len(ev.deps.scorer.all()) && !reaches(&c, q.FirstAlert) {
 			o.ranking, o.ranked = old.ranking, true // The samples of that time are gone: what was seen then stands.
 		} else {
@@ -230,6 +241,26 @@ func (ev *evidence) answer(ctx context.Context, q correlate.Question) {
 	if o.ranked && (old == nil || !reflect.DeepEqual(old.ranking, o.ranking)) {
 		ev.heard(q.Incident)
 	}
+}
+
+// count gives a case what was counted of lines and spans. What is counted is forgotten sooner than an incident is
+// looked at, and a long window may want more of the past than there is: then what was known before stands.
+func (ev *evidence) count(c *cause.Case, look time.Time, old *opinion) counted {
+	view := ev.deps.graph.At(c.AlertTime)
+	named := func(get func(string) string) (string, bool) { return entityOf(get, view, ev.deps.labels) }
+	if !ev.deps.lines.Fill(c, look, named) && old != nil {
+		c.LogsBy, c.Logs, c.LogsBaseline = old.counted.logsBy, old.counted.logs, old.counted.logsBefore
+	}
+	service := func(name string) string {
+		if n, ok := view.Find(name, "", "", topology.WorkloadKinds...); ok {
+			return view.Entities[n].Name
+		}
+		return name
+	}
+	if !ev.deps.spans.Fill(c, look, service) && old != nil {
+		c.Spans, c.SpansBaseline = old.counted.spans, old.counted.spansBefore
+	}
+	return counted{c.LogsBy, c.Logs, c.LogsBaseline, c.Spans, c.SpansBaseline}
 }
 
 // reaches says whether any series has samples of before the first alert.

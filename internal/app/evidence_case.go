@@ -57,15 +57,6 @@ func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.T
 	if e, ok := entityOf(labelsOf(q.Symptom), view, ev.deps.labels); ok {
 		c.Symptom = cause.Symptom{Entity: e}
 	}
-	if ev.deps.lines != nil {
-		ev.deps.lines.Fill(&c, look, func(get func(string) string) (string, bool) { return entityOf(get, view, ev.deps.labels) })
-		ev.deps.spans.Fill(&c, look, func(service string) string {
-			if n, ok := view.Find(service, "", "", topology.WorkloadKinds...); ok {
-				return view.Entities[n].Name
-			}
-			return service
-		})
-	}
 	return c
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/tidemark/tidemark/correlate"
 	"github.com/tidemark/tidemark/correlate/cause"
 	"github.com/tidemark/tidemark/correlate/topology"
+	"github.com/tidemark/tidemark/internal/pushed"
 	"github.com/tidemark/tidemark/rules"
 )
 
@@ -176,6 +177,19 @@ func seriesWith(t *testing.T, ls labels.Labels) *baseline.Series {
 	engine, err := baseline.NewEngine(baseline.DefaultConfig(), nil)
 	require.NoError(t, err)
 	return engine.Add("w", ls, time.Minute, baseline.SeriesOptions{})
+}
+
+func TestWhatWasCountedOfAnIncidentStandsWhenItIsForgotten(t *testing.T) {
+	o := pushed.Options{Every: time.Second, Now: func() time.Time { return alerted.Add(10 * time.Minute) }}
+	cfg := correlate.DefaultConfig()
+	reg := prometheus.NewRegistry()
+	ev := newEvidence(evidenceDeps{graph: topology.NewGraph(topology.Options{}), labels: &cfg, lines: pushed.NewLines(reg, o), spans: pushed.NewSpans(reg, o)}, nil)
+	old := &opinion{counted: counted{6, []cause.LogCount{{Entity: "db", Count: 1}}, []cause.LogCount{{Entity: "db", Count: 90}}, []cause.SpanCount{{Entity: "db"}}, nil}}
+	c := cause.Case{AlertTime: alerted}
+	require.Equal(t, old.counted, ev.count(&c, alerted.Add(10*time.Minute), old))
+	require.Equal(t, old.counted.logs, c.Logs)
+	require.Equal(t, old.counted.spans, c.Spans)
+	require.Equal(t, counted{}, ev.count(&cause.Case{AlertTime: alerted}, alerted.Add(10*time.Minute), nil))
 }
 
 // answers gives the same vector to one expression, and notes when it was asked.

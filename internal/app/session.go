@@ -49,7 +49,7 @@ type session struct {
 	sources    []topology.Source
 	holds      atomic.Pointer[rules.Durations]
 	external   atomic.Pointer[labels.Labels] // That Prometheus does not know in its own queries.
-	ruleless   sync.Once // To say that the server tells no rules.
+	ruleless   sync.Once                     // To say that the server tells no rules.
 	changes    *changeWatch
 	lines      *pushed.Lines
 	spans      *pushed.Spans

@@ -131,10 +131,11 @@ const logsBy = 6
 type patternOf struct{ entity, text string }
 
 // Fill gives a case what was counted in the incident's minutes and in windows before.
-func (l *Lines) Fill(c *cause.Case, look time.Time, name Namer) {
-	now, before, ok := l.cal.windowsOf(c.AlertTime, look, l.since)
+// It is false when it has nothing to compare: too little was counted before, or it is forgotten by now.
+func (l *Lines) Fill(c *cause.Case, look time.Time, name Namer) bool {
+	now, before, ok := l.cal.windowsOf(c.AlertTime, look, l.since, l.now())
 	if !ok {
-		return
+		return false
 	}
 	c.LogsBy = logsBy
 	l.mu.Lock()
@@ -169,6 +170,7 @@ func (l *Lines) Fill(c *cause.Case, look time.Time, name Namer) {
 	}
 	slices.SortFunc(c.Logs, byPattern)
 	slices.SortFunc(c.LogsBaseline, byPattern)
+	return true
 }
 
 // label is a label of the key's stream.

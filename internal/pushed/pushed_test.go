@@ -47,17 +47,28 @@ func TestWindowsAreWholeMinutesBeforeAndAtTheIncident(t *testing.T) {
 		return x
 	}
 	minute := func(clock string) int64 { return minute1.of(at(clock)) }
-	now, before, ok := minute1.windowsOf(at("12:00:07"), at("12:03:07"), at("09:00:00"))
+	now, before, ok := minute1.windowsOf(at("12:00:07"), at("12:03:07"), at("09:00:00"), at("12:03:20"))
 	require.True(t, ok)
 	require.Equal(t, minutes{minute("11:58:00"), minute("12:02:00")}, now)
 	require.Equal(t, minutes{minute("11:50:00"), minute("11:54:00")}, before[0])
 	require.Len(t, before, mostWindows)
-	_, _, ok = minute1.windowsOf(at("12:00:07"), at("12:03:07"), at("11:50:30"))
+	_, _, ok = minute1.windowsOf(at("12:00:07"), at("12:03:07"), at("11:50:30"), at("12:03:20"))
 	require.False(t, ok, "too little is known of the time before")
-	_, _, ok = minute1.windowsOf(at("12:00:07"), at("11:58:10"), at("09:00:00"))
+	_, _, ok = minute1.windowsOf(at("12:00:07"), at("11:58:10"), at("09:00:00"), at("12:03:20"))
 	require.False(t, ok, "no minute of it is whole")
-	now, _, _ = minute1.windowsOf(at("12:00:07"), at("12:30:00"), at("09:00:00"))
+	now, before, ok = minute1.windowsOf(at("12:00:07"), at("12:30:00"), at("09:00:00"), at("12:30:10"))
+	require.True(t, ok)
 	require.Equal(t, int64(maxMinutes), now.to-now.from+1)
+	require.GreaterOrEqual(t, before[len(before)-1].from, minute("12:30:00")-keepMinutes+2, "of what is forgotten by now nothing is known")
+	_, _, ok = minute1.windowsOf(at("12:00:07"), at("12:30:00"), at("09:00:00"), at("13:40:00"))
+	require.False(t, ok, "the incident's own minutes are forgotten")
+
+	quick := calendar(5)
+	now, before, ok = quick.windowsOf(at("12:00:07"), at("12:00:21"), at("11:50:00"), at("12:00:22"))
+	require.True(t, ok)
+	require.Equal(t, at("11:59:55"), quick.start(now))
+	require.Equal(t, at("12:00:20"), quick.end(now.to))
+	require.Equal(t, now.to-now.from, before[0].to-before[0].from)
 }
 
 // pushes is what a shop sends in a quarter of an hour before an incident and in it.

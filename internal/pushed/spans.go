@@ -220,7 +220,8 @@ func (s *Spans) forget(minute int64) bool {
 
 // Fill gives a case the calls of the incident's minutes and of windows before, and the mean duration, the rate and the
 // failures of each service's answers as series.
-func (s *Spans) Fill(c *cause.Case, look time.Time, named func(service string) string) {
+// It is false when it has no calls to compare.
+func (s *Spans) Fill(c *cause.Case, look time.Time, named func(service string) string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := map[string]string{"": ""}
@@ -239,7 +240,8 @@ func (s *Spans) Fill(c *cause.Case, look time.Time, named func(service string) s
 	slices.SortFunc(keys, func(a, b spanKey) int {
 		return cmp.Or(cmp.Compare(a.service, b.service), cmp.Compare(a.caller, b.caller), cmp.Compare(a.operation, b.operation), cmp.Compare(a.side, b.side))
 	})
-	if now, before, ok := s.cal.windowsOf(c.AlertTime, look, s.since); ok {
+	now, before, ok := s.cal.windowsOf(c.AlertTime, look, s.since, s.now())
+	if ok {
 		for _, k := range keys {
 			c.Spans = s.counts(c.Spans, k, now, name, true)
 			for _, m := range before {
@@ -248,6 +250,7 @@ func (s *Spans) Fill(c *cause.Case, look time.Time, named func(service string) s
 		}
 	}
 	s.series(c, keys, look, name)
+	return ok
 }
 
 // counts appends the minutes of a window in which there were spans, with what reads them again where that is asked for.

@@ -87,15 +87,16 @@ const (
 )
 
 // windowsOf are the whole minutes of an incident up to a moment, and windows of the same length before it since a
-// process has counted; ok is false when there are too few.
-func (c calendar) windowsOf(firstAlert, look, since time.Time) (now minutes, before []minutes, ok bool) {
+// process has counted; ok is false when there are too few. What was before the minutes that are kept now is forgotten.
+func (c calendar) windowsOf(firstAlert, look, since, current time.Time) (now minutes, before []minutes, ok bool) {
 	now.from = c.of(firstAlert.Add(-c.span(beforeAlert)))
 	now.to = min(c.of(look)-1, now.from+maxMinutes-1)
 	n := now.to - now.from + 1
-	if n < 1 {
+	kept := c.of(current) - keepMinutes + 2
+	if n < 1 || now.from < kept {
 		return now, nil, false
 	}
-	oldest := max(c.of(since)+1, now.to-keepMinutes+2)
+	oldest := max(c.of(since)+1, kept)
 	for to := c.of(firstAlert.Add(-c.span(calmBefore))) - 1; to-n+1 >= oldest && len(before) < mostWindows; to -= n {
 		before = append(before, minutes{to - n + 1, to})
 	}
