@@ -214,8 +214,11 @@ node_ready{node="worker-4",zone="b"} 1
 				EditTidemark: func(c map[string]any) {
 					watchOnly(c, 5*time.Second, map[string]string{"up": "up"})
 					c["topology"].(map[string]any)["edges"] = []any{
-						map[string]any{"from": "web", "to": "cart"}, map[string]any{"from": "web", "to": "mail"}, map[string]any{"from": "web", "to": "search"},
-						map[string]any{"from": "cart", "to": "worker-1", "kind": "host"}, map[string]any{"from": "mail", "to": "worker-2", "kind": "host"},
+						map[string]any{"from": "web", "to": "cart"},
+						map[string]any{"from": "web", "to": "mail"},
+						map[string]any{"from": "web", "to": "search"},
+						map[string]any{"from": "cart", "to": "worker-1", "kind": "host"},
+						map[string]any{"from": "mail", "to": "worker-2", "kind": "host"},
 						map[string]any{"from": "search", "to": "worker-4", "kind": "host"},
 					}
 				},

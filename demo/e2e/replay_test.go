@@ -212,7 +212,7 @@ func TestEveryClaimIsReproduced(t *testing.T) {
 		return bytes.Contains(all.Data[0], []byte("avg_over_time(")) && bytes.Count(all.Data[0], []byte(`"status":"firing"`)) == 4, err
 	})
 	kinds := verified(t, b, id)
-	for _, kind := range []string{"alert", "anomaly", "change", "coverage", "resource", "state"} {
+	for _, kind := range []string{"alert", "anomaly", "change", "coverage", "resource"} {
 		require.Positive(t, kinds[kind], kind)
 	}
 }
