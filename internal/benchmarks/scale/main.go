@@ -223,13 +223,17 @@ func (b *bench) add(name string, value float64, unit string, must, moonshot floa
 
 func (b *bench) markdown() string {
 	var s strings.Builder
+	few := ""
+	if b.series < 1_000_000 {
+		few = "Asked is a million series: of fewer nothing is judged."
+	}
 	observe := "all of the history observed"
 	if b.observe != "" {
 		observe = "`baseline.observe: " + b.observe + "`"
 	}
 	fmt.Fprintf(&s, "# A large fleet\n\nWritten by `%s` on %s, with %s. The sidecar is a process of its own; the chunks come by remote read from a stand-in for Prometheus on the same machine, "+
 		"which serves made-up values (whole chunks of 120 samples, as Prometheus streams them, of %d patterns in whole numbers; the labels are each series' own), and uses the processors too. "+
-		"Live samples are read, not sent.\n\n| figure | measured | asked | moonshot | |\n|---|---:|---:|---:|---|\n", command, figures.Machine(), observe, patterns)
+		"Live samples are read, not sent. %s\n\n| figure | measured | asked | moonshot | |\n|---|---:|---:|---:|---|\n", command, figures.Machine(), observe, patterns, few)
 	for _, f := range b.list {
 		goal := func(x *float64) string {
 			if x == nil {
