@@ -124,6 +124,10 @@ bench-demo: build tools ## Play every fault of the demo RUNS times (3) and write
 bench-peers: ## What customary formulas reach on the same labelled series.
 	$(GO) run ./internal/benchmarks/detect --peers
 
+.PHONY: bench-kinds
+bench-kinds: ## What kind is named of generated anomalies of every kind.
+	$(GO) run ./internal/benchmarks/detect --kinds
+
 .PHONY: bench-ablation
 bench-ablation: ## What each detector, part and constant of detection and of forecasts is worth (about six minutes).
 	$(GO) run ./internal/benchmarks/detect --ablation

@@ -199,7 +199,7 @@ func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool
 	}
 	s.calm()
 	ends := b.N >= s.full()
-	if !ends && !want {
+	if !ends && !want && s.episode().Since == 0 {
 		return sc, true
 	}
 	sc = Score{Time: t, Value: v, Expected: expected, State: f.State}
@@ -219,6 +219,7 @@ func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool
 	}
 	s.held(&sc)
 	s.alarm(&sc, t)
+	s.nameKind(&sc, off, profile)
 	if ends {
 		s.absorb(w)
 	}

@@ -22,7 +22,7 @@ import (
 // A record that is cut or damaged is skipped: the reader looks for the next mark.
 const (
 	stateMagic   = "tidebase"
-	stateVersion = 11
+	stateVersion = 12
 	recordMagic  = "\xfeSER"
 	maxRecord    = 1 << 20
 	maxLabels    = 256

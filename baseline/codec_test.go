@@ -142,7 +142,7 @@ func unblocked(t testing.TB, state []byte) []byte {
 func blocked(t testing.TB, raw []byte) []byte {
 	enc, err := zstd.NewWriter(nil)
 	require.NoError(t, err)
-	b := append([]byte("tidebase\x0b\x00\xfeSER"), make([]byte, 8)...)
+	b := append([]byte("tidebase\x0c\x00\xfeSER"), make([]byte, 8)...)
 	b = enc.EncodeAll(raw, append(b, 0))
 	binary.LittleEndian.PutUint32(b[14:], uint32(len(b)-22))
 	binary.LittleEndian.PutUint32(b[18:], crc32.Checksum(b[22:], crc32.MakeTable(crc32.Castagnoli)))

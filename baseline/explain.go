@@ -11,10 +11,12 @@ import (
 	"github.com/tidemark/tidemark/baseline/season"
 )
 
-// Explanation says in a sentence why a sample scored what it did, with the numbers behind it. The
-// same state gives the same text.
+// Explanation says why a sample scored what it did: first, in a sentence that is read at night, what is wrong, by how
+// much, since when and what is usual; then the numbers behind it. The same state gives the same text.
 type Explanation struct {
-	Text     string  `json:"text"`
+	Text     string  `json:"text"`    // both
+	Summary  string  `json:"summary"` // the first sentence
+	Detail   string  `json:"detail"`  // what may be folded
 	Kind     Kind    `json:"kind,omitempty"`
 	Detector string  `json:"detector,omitempty"`
 	Score    float64 `json:"score"`
@@ -52,7 +54,13 @@ func (s *Series) because(row *detect.Detector) *why {
 }
 
 // Explain explains the last sample.
-func (s *Series) Explain() Explanation {
+func (s *Series) Explain() Explanation { return s.ExplainIn(nil) }
+
+// ExplainIn is Explain with values written by say, which may know their unit; nil writes three digits.
+func (s *Series) ExplainIn(say func(float64) string) Explanation {
+	if say == nil {
+		say = num
+	}
 	s.lock()
 	defer s.unlock()
 	sc := s.score()
@@ -61,7 +69,8 @@ func (s *Series) Explain() Explanation {
 		Lower: sc.Lower, Upper: sc.Upper, State: sc.State.String(),
 	}
 	if s.blank() {
-		x.Text = "Nothing is known yet: fewer than two samples."
+		x.Summary = "Nothing is known yet: fewer than two samples."
+		x.Text = x.Summary
 		return x
 	}
 	s.page()
@@ -80,124 +89,105 @@ func (s *Series) Explain() Explanation {
 	if w := s.reason(); w != nil && sc.Raw > 1 && s.siblings() != nil && w.Siblings > 0 {
 		x.Group, x.Contributors = s.siblings().name, w.shares
 	}
-	x.Text = s.sentence(&x)
+	w := words{Series: s, x: &x, say: say}
+	x.Summary, x.Detail = w.summary(), w.detail()
+	x.Text = strings.TrimSpace(x.Summary + " " + x.Detail)
 	return x
 }
 
-func (s *Series) sentence(x *Explanation) string {
-	if x.State == Learning.String() {
-		return fmt.Sprintf("Still learning: %s samples so far.", num(s.core.N))
-	}
-	if x.State == AfterGap.String() {
-		return s.gapped()
-	}
-	var b strings.Builder
-	if x.Score > 1 && s.reason() != nil {
-		s.abnormal(&b, x)
-	} else {
-		s.normal(&b, x)
-	}
-	s.known(&b, x)
-	b.WriteByte('.')
-	return b.String()
+// words puts an explanation into sentences.
+type words struct {
+	*Series
+	x   *Explanation
+	say func(float64) string
 }
 
-// when is the local weekday and time of the last score.
-func (s *Series) when() string {
-	at := time.UnixMilli(s.name.engine.cal.Local(s.last.Time)).UTC()
-	return at.Weekday().String() + " " + at.Format("15:04")
-}
-
-// abnormal says what was seen, since when, against what, and when it was last so.
-func (s *Series) abnormal(b *strings.Builder, x *Explanation) {
-	row := detect.ByName(s.reason().row)
-	f := detect.Facts{
-		Seen: s.reason().Seen, Step: time.Duration(s.core.step()) * time.Millisecond, Rates: s.rates,
-		Group: x.Group, Shares: x.Contributors, Num: num, Dur: span,
-	}
-	if s.model.Active() != season.None {
-		f.When = s.when()
-	}
-	b.WriteString(row.Clause(&f))
-	if row.Kind != Absence { // an absence has said how long
-		b.WriteString(s.lasting())
-	}
-	inside := x.Value >= x.Lower && x.Value <= x.Upper
-	switch {
-	case math.IsNaN(x.Lower):
-	case inside:
-		fmt.Fprintf(b, ", by itself within the expected %s to %s", num(x.Lower), num(x.Upper))
-	default:
-		fmt.Fprintf(b, ", expected %s to %s", num(x.Lower), num(x.Upper))
-		b.WriteString(s.record(x))
-	}
-	fmt.Fprintf(b, ", score %.2f", x.Score)
-	if s.last.Withheld {
-		fmt.Fprintf(b, "; held back, since all series together may alarm %s times a week", num(s.name.engine.cfg.Budget.TotalPerWeek))
-	}
-	if lasts := s.last.Time - s.episode().RunAt; !inside && (row.Kind == Shift || lasts >= shiftAfter && row.Kind != Flatline) {
-		if d, ok := s.acceptance(); ok {
-			fmt.Fprintf(b, "; if it stays so, taken as its new level within %s", span(d))
+// detail is the numbers behind the first sentence: what the leading test saw, when the series was last so, the score, and
+// what the expectation rests on.
+func (w *words) detail() string {
+	var out []string
+	add := func(text string) {
+		if text != "" {
+			out = append(out, strings.ToUpper(text[:1])+text[1:]+".")
 		}
 	}
+	if w.x.State == AfterGap.String() {
+		return "The window of its values reaches over the gap."
+	}
+	if w.x.State == Learning.String() {
+		return ""
+	}
+	if w.abnormal() {
+		row := detect.ByName(w.reason().row)
+		if w.x.State != Learning.String() && row.Kind != Absence { // An absence has said it all.
+			add(row.Clause(w.facts()))
+		}
+		inside := w.x.Value >= w.x.Lower && w.x.Value <= w.x.Upper
+		switch {
+		case math.IsNaN(w.x.Lower):
+		case inside:
+			add("by itself within the usual " + w.usual())
+		default:
+			add(w.record(w.x))
+		}
+		if e := w.episode(); e.Since != 0 && e.RunAt > e.Since {
+			add("first abnormal " + span(time.Duration(w.last.Time-e.Since)*time.Millisecond) + " ago")
+		}
+		score := fmt.Sprintf("score %.2f by %s", w.x.Score, row.Name)
+		if w.last.Withheld {
+			score += fmt.Sprintf("; held back, since all series together may alarm %s times a week", num(w.name.engine.cfg.Budget.TotalPerWeek))
+		}
+		add(score)
+		if lasts := w.last.Time - w.episode().RunAt; !inside && (w.x.Kind == Shift || lasts >= shiftAfter && w.x.Kind != Flatline) {
+			if d, ok := w.acceptance(); ok {
+				add("if it stays so, taken as its new level within " + span(d))
+			}
+		}
+	} else if above := w.episode().AboveAt; w.last.Active && above != 0 {
+		add("abnormal until " + span(time.Duration(w.last.Time-above)*time.Millisecond) + " before")
+	}
+	add(w.known())
+	return strings.Join(out, " ")
+}
+
+// abnormal says whether there is a test to explain.
+func (w *words) abnormal() bool { return w.x.Score > 1 && w.reason() != nil }
+
+func (w *words) facts() *detect.Facts {
+	f := &detect.Facts{
+		Seen: w.reason().Seen, Step: time.Duration(w.core.step()) * time.Millisecond, Rates: w.rates,
+		Group: w.x.Group, Shares: w.x.Contributors, Num: w.say, Dur: span,
+	}
+	if w.model.Active() != season.None {
+		f.When = w.when()
+	}
+	return f
 }
 
 // shiftAfter is how long a value must have been abnormal for its sentence to say when that becomes normal.
 const shiftAfter = int64(time.Hour / time.Millisecond)
 
-// lasting says for how long the score has been above 1 now, and since when time and again.
-func (s *Series) lasting() string {
-	c, text := s.episode(), ""
-	if d := s.last.Time - c.RunAt; d > 0 && c.RunAt != 0 {
-		text = ", for " + span(time.Duration(d)*time.Millisecond)
-	}
-	if c.Since != 0 && c.RunAt > c.Since {
-		text += fmt.Sprintf(", first %s ago", span(time.Duration(s.last.Time-c.Since)*time.Millisecond))
-	}
-	return text
-}
-
-// normal says that nothing stands out, and what did until a while ago.
-func (s *Series) normal(b *strings.Builder, x *Explanation) {
-	switch {
-	case !math.IsNaN(x.Value):
-		fmt.Fprintf(b, "Within what is usual for %s: %s", s.when(), num(x.Value))
-		if !math.IsNaN(x.Lower) {
-			fmt.Fprintf(b, ", expected %s to %s", num(x.Lower), num(x.Upper))
-		}
-	case s.last.Time > s.core.Last:
-		share, days := s.model.Presence(s.last.Time)
-		fmt.Fprintf(b, "No sample for %s", span(time.Duration(s.last.Time-s.core.Last)*time.Millisecond))
-		if days > 0 {
-			fmt.Fprintf(b, "; %.0f of %d days have one at this time", share*float64(days), days)
-		}
-	default:
-		b.WriteString("The last sample is not a number")
-	}
-	if above := s.episode().AboveAt; s.last.Active && above != 0 {
-		fmt.Fprintf(b, "; abnormal until %s before", span(time.Duration(s.last.Time-above)*time.Millisecond))
-	}
-}
-
 // known says what the expectation rests on.
-func (s *Series) known(b *strings.Builder, x *Explanation) {
-	if s.model.Active() == season.None {
-		b.WriteString("; no season")
+func (w *words) known() string {
+	var b strings.Builder
+	if w.model.Active() == season.None {
+		b.WriteString("no season")
 	} else {
-		fmt.Fprintf(b, "; season %s", x.Season)
+		b.WriteString("season " + w.x.Season)
 	}
-	if x.Days > 0 {
-		fmt.Fprintf(b, ", fitted on %d of %d days", x.Days, x.DaysOf)
+	if w.x.Days > 0 {
+		fmt.Fprintf(&b, ", fitted on %d of %d days", w.x.Days, w.x.DaysOf)
 	}
-	if x.State == Warming.String() {
+	if w.x.State == Warming.String() {
 		b.WriteString(", still warming up")
 	}
-	switch _, swapped := s.model.Today(); {
+	switch _, swapped := w.model.Today(); {
 	case swapped:
-		fmt.Fprintf(b, "; today behaves like a %s", x.Class)
-	case s.model.Holiday():
+		fmt.Fprintf(&b, "; today behaves like a %s", w.x.Class)
+	case w.model.Holiday():
 		b.WriteString("; today is a day off by the calendar")
 	}
+	return b.String()
 }
 
 // record says when the series was last so high or low, in days before the anomaly began.
@@ -218,9 +208,9 @@ func (s *Series) record(x *Explanation) string {
 	case days < 2:
 		return "" // every day is so
 	case never:
-		return fmt.Sprintf(", never so %s in %d days", how, days)
+		return fmt.Sprintf("never so %s in %d days", how, days)
 	default:
-		return fmt.Sprintf(", last so %s %d days before", how, days)
+		return fmt.Sprintf("last so %s %d days before", how, days)
 	}
 }
 

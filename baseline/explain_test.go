@@ -25,22 +25,23 @@ func TestSentencesOfRealRunsAreTrue(t *testing.T) {
 	}{
 		"a spike beyond all": {
 			func(i int) float64 { return wave(i) + 300*float64(b2i(i == n+40)) }, "record_up",
-			`^438, ([0-9.]+)x its usual Tuesday 03:20 of ([0-9.]+), and well above ([0-9.]+), the highest it remembers, expected [0-9.]+ to [0-9.]+, never so high in 15 days, score [0-9.]+; season daily and weekly, fitted on 15 of 15 days\.$`,
+			`^Spike to 438 \(3\.2x the usual\) at 03:20 UTC, usually \d+ to \d+\. 438, ([0-9.]+)x its usual Tuesday 03:20 UTC of ([0-9.]+), and well above ([0-9.]+), the highest it remembers\. Never so high in 15 days\. Score [0-9.]+ by record_up\. Season daily and weekly, fitted on 15 of 15 days\.$`,
 			[]float64{438.0 / 138, 138, 152},
 		},
 		"a dip that other times know": {
 			func(i int) float64 { return wave(i) - 90*float64(b2i(i == n+40)) }, "local_down",
-			`^48\.2 where its last samples led to ([0-9.]+), a drop of ([0-9.]+), expected`,
+			`^Dropped from ([0-9.]+) to 48\.2 at 03:20 UTC, usually \d+ to \d+\. 48\.2 where its last samples led to [0-9.]+, a drop of ([0-9.]+)\. Score`,
 			[]float64{138, 90},
 		},
 		"the afternoon in the morning": {
 			func(i int) float64 { return wave(i + 144*b2i(i > n+60)) }, "season_down",
-			`^[0-9.]+, ([0-9.]+)x its usual Tuesday 05:15 of ([0-9.]+), for 10 min, expected`,
+			`^Low for a Tuesday 05:15 UTC: [0-9.]+ since 05:05 UTC \(10 min\), usually \d+ to \d+\. [0-9.]+, ([0-9.]+)x its usual Tuesday 05:15 UTC of ([0-9.]+)\. Score`,
 			[]float64{0.34, 149},
 		},
 		"a shift by two deviations": {
 			func(i int) float64 { return wave(i) + after(i, 12) }, "slow_up",
-			`; over the last hours on average (?:at least|about) ([0-9.]+) above what is usual for the time of day, for`, nil,
+			`^Level moved up to 16\d since 00:05 UTC \(\d h(?: \d+ min)?\), usually about 15\d\. .*; over the last hours on average (?:at least|about) ([0-9.]+) above what is usual for the time of day\. By itself within the usual`,
+			[]float64{10.5},
 		},
 		"a small shift down": {
 			func(i int) float64 { return wave(i) - after(i, 7) }, "cusum_short_down",
@@ -48,11 +49,12 @@ func TestSentencesOfRealRunsAreTrue(t *testing.T) {
 		},
 		"a leak": {
 			func(i int) float64 { return 40 + 0.5*noise(i) + 0.002*float64(i) + after(i, 0.05*float64(i-n)) }, "cusum_long_up",
-			`; its level has left its usual Tuesday \d\d:\d\d of [0-9.]+: over about the last 12 h on average at least [0-9.]+ above it, for .*, never so high in 15 days, score [0-9.]+; if it stays so, taken as its new level within`, nil,
+			`^Drifting up by about ([0-9.]+) an hour since 01:25 UTC \(.*\): [0-9.]+, usually .*; its level has left its usual Tuesday \d\d:\d\d UTC of [0-9.]+: over about the last 12 h on average at least [0-9.]+ above it\. Never so high in 15 days\. Score [0-9.]+ by cusum_long_up\. If it stays so, taken as its new level within`,
+			[]float64{12 * 0.052 * 0.95},
 		},
 		"a value that freezes": {
 			func(i int) float64 { return wave(min(i, n)) }, "stuck",
-			`^Stuck at 9\d(?:\.\d)? for (\d) samples \((\d+) min\), where under 1 % of its samples repeat the one before, by itself within the expected`,
+			`^Stuck at 9\d(?:\.\d)? since 00:00 UTC \(15 min\), usually under 1 % of its samples repeat\. Stuck at 9\d(?:\.\d)? for (\d) samples \((\d+) min\), where under 1 % of its samples repeat the one before\. By itself within the usual`,
 			[]float64{4, 15},
 		},
 	} {
@@ -79,7 +81,7 @@ func TestSentencesOfRealRunsAreTrue(t *testing.T) {
 	}
 }
 
-func TestExplanationIsOneDeterministicSentence(t *testing.T) {
+func TestExplanationsAreDeterministic(t *testing.T) {
 	say := func() baseline.Explanation {
 		s := engine(t).Add("w", labels.EmptyLabels(), 5*time.Minute, baseline.SeriesOptions{})
 		feed(s, monday, 15*288, 5*time.Minute, wave)
@@ -89,7 +91,9 @@ func TestExplanationIsOneDeterministicSentence(t *testing.T) {
 	x := say()
 	require.Equal(t, x, say())
 	require.Greater(t, x.Score, 1.0)
-	require.Regexp(t, `^465, 3\.1x its usual Tuesday 06:00 of 15\d, .*, never so high in 15 days, score .*; season daily and weekly, fitted on 15 of 15 days\.$`, x.Text)
+	require.Regexp(t, `^Spike to 465 \(3\.1x the usual\) at 06:00 UTC, usually 1\d\d to 1\d\d\.$`, x.Summary)
+	require.Regexp(t, `^465, 3\.1x its usual Tuesday 06:00 UTC of 15\d, .* Never so high in 15 days\. Score .* Season daily and weekly, fitted on 15 of 15 days\.$`, x.Detail)
+	require.Equal(t, x.Summary+" "+x.Detail, x.Text)
 }
 
 func TestASentenceCountsTheDaysItRestsOnAndRemembers(t *testing.T) {
@@ -110,8 +114,8 @@ func TestASentenceCountsTheDaysItRestsOnAndRemembers(t *testing.T) {
 	}
 	require.Greater(t, sc.Raw, 1.0)
 	text := s.Explain().Text
-	require.Contains(t, text, ", for 5 min, ")
-	require.Contains(t, text, ", last so high 8 days before, ", "the one sample is remembered, not the mean around it")
+	require.Contains(t, text, " since 11:55 UTC (5 min), ")
+	require.Contains(t, text, "Last so high 8 days before.", "the one sample is remembered, not the mean around it")
 	require.Contains(t, text, "fitted on 26 of 28 days")
 }
 

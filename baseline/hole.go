@@ -1,9 +1,6 @@
 package baseline
 
-import (
-	"math"
-	"time"
-)
+import "math"
 
 // A value computed over a window (a rate) is wrong while the window reaches over a hole in the scrapes: rate() of
 // Prometheus extrapolates to the edges of the window by half an interval at most, so that `1 - rate(idle)` jumps
@@ -76,12 +73,3 @@ func (s *Series) missed(t int64) bool { return t-s.core.Last > 3*s.core.step() }
 // Blind says that up to t (unix milliseconds) no series at all gave a sample: what is missing is the monitoring, and
 // no series is absent by that time.
 func (e *Engine) Blind(t int64) { e.blind.Store(t) }
-
-// gapped is the sentence of a torn sample.
-func (s *Series) gapped() string {
-	const text = "After a gap in its samples: not scored while the window of its values reaches over the gap"
-	if left := s.whole() - s.last.Time; left > 0 {
-		return text + ", for another " + span(time.Duration(left)*time.Millisecond) + "."
-	}
-	return text + "."
-}

@@ -1,5 +1,7 @@
 package baseline
 
+import "github.com/tidemark/tidemark/baseline/detect"
+
 // rare is what few series have at a time: an episode of anomalies, and what siblings need. Most series of a large fleet
 // have none of it.
 type rare struct {
@@ -19,6 +21,7 @@ type episode struct {
 	AboveAt int64 // last raw score above 1
 	RunAt   int64 // since when raw scores have been above 1 without a longer break
 	Since   int64
+	Course  course
 }
 
 // episode is the one that the series is in.
@@ -81,5 +84,8 @@ func (s *Series) score() Score {
 	sc := s.last.score()
 	e := s.episode()
 	sc.Since = max(e.Since, e.RunAt)
+	if k := e.Course.named(); k != "" && (sc.Raw > 1 || sc.Active) && s.last.row >= 0 && int(s.last.row) < detect.Count {
+		sc.Kind = k
+	}
 	return sc
 }

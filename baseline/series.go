@@ -409,6 +409,7 @@ func (s *Series) examine(t int64, v float64, w *work, want bool) Score {
 		sc.Expected, sc.Lower, sc.Upper = math.NaN(), math.NaN(), math.NaN()
 	}
 	s.alarm(&sc, t)
+	s.nameKind(&sc, v-expected, profile)
 
 	s.endGap(t)
 	s.peak.Learn(abs(float32(res)))

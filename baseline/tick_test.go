@@ -118,7 +118,7 @@ func TestAbsenceIsJudgedByUsualPresence(t *testing.T) {
 	}
 	require.Greater(t, worst, 1.0, "a series that is always there")
 	require.Equal(t, baseline.Absence, always.Last().Kind)
-	require.Contains(t, always.Explain().Text, "No sample for 12 h, 144 missing, where 7 of 7 days have one at this time, score ")
+	require.Contains(t, always.Explain().Text, "No sample since Monday 23:55 UTC (12 h), 7 of 7 days have one at this time. Score ")
 	night = nightly.Absent(monday.Add(time.Duration(noon) * 5 * time.Minute).UnixMilli()).Raw
 	require.Zero(t, night, "a nightly job at noon")
 	for i := 8 * 288; i < 8*288+20; i++ {
@@ -220,7 +220,7 @@ func TestPeersAreExplainedByTheirOwnNumbers(t *testing.T) {
 			x := f.Series.Explain()
 			require.Same(t, all[2], f.Series)
 			led := 0.0
-			_, err := fmt.Sscanf(x.Text, `100, unlike its 5 siblings of {job="api"}, which lead to expect %g,`, &led)
+			_, err := fmt.Sscanf(x.Detail, `100, unlike its 5 siblings of {job="api"}, which lead to expect %g.`, &led)
 			require.NoError(t, err, x.Text)
 			require.InDelta(t, wander(1e9)(2, i), led, 2)
 			require.Equal(t, `{job="api"}`, x.Group)
@@ -252,7 +252,7 @@ func TestAGroupThatPartsNamesItsContributors(t *testing.T) {
 			}
 			x := f.Series.Explain()
 			require.Same(t, all[4], f.Series)
-			require.Regexp(t, `with its 5 siblings of \{job="api"\} it does not move as they usually do together: this one \d+ %`, x.Text)
+			require.Regexp(t, `Does not move with its 5 siblings of \{job="api"\} as usual at .*: this one \d+ %.* it does not move as they usually do together: this one \d+ %`, x.Text)
 			require.NotEmpty(t, x.Contributors)
 			require.Empty(t, x.Contributors[0].Name, "the series itself")
 			return

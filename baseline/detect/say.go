@@ -56,7 +56,7 @@ func (f *Facts) against() string {
 	}
 	switch d := f.Value - f.Expected; {
 	case r >= 1.2 && r < 1000 || r > 0 && r <= 0.8:
-		return fmt.Sprintf("%s, %sx %s", f.Num(f.Value), times(r), f.usual())
+		return fmt.Sprintf("%s, %sx %s", f.Num(f.Value), Times(r), f.usual())
 	case d < 0:
 		return fmt.Sprintf("%s, %s below %s", f.Num(f.Value), f.Num(-d), f.usual())
 	default:
@@ -171,7 +171,7 @@ func sayShift(sign float64) func(*Facts) string {
 func (f *Facts) hours(h float64) string { return f.Dur(time.Duration(h * float64(time.Hour))) }
 
 func sayVariance(f *Facts) string {
-	return fmt.Sprintf("%s, restless: it moves by %s from sample to sample, %sx the %s that are usual", f.Num(f.Value), f.Num(float64(f.Mem[0])), times(float64(f.Mem[0]/f.Mem[1])), f.Num(float64(f.Mem[1])))
+	return fmt.Sprintf("%s, restless: it moves by %s from sample to sample, %sx the %s that are usual", f.Num(f.Value), f.Num(float64(f.Mem[0])), Times(float64(f.Mem[0]/f.Mem[1])), f.Num(float64(f.Mem[1])))
 }
 
 // sayLikelihood: the memory is two mean surprises, logarithms of one plus spreads.
@@ -180,11 +180,11 @@ func sayLikelihood(f *Facts) string {
 }
 
 func sayStuck(f *Facts) string {
-	return fmt.Sprintf("Stuck at %s for %s samples (%s), where %s %% of its samples repeat the one before", f.Num(f.Value), f.Num(float64(f.Mem[0])+1), f.span(float64(f.Mem[0])), percent(float64(f.Mem[1])))
+	return fmt.Sprintf("Stuck at %s for %s samples (%s), where %s %% of its samples repeat the one before", f.Num(f.Value), f.Num(float64(f.Mem[0])+1), f.span(float64(f.Mem[0])), Percent(float64(f.Mem[1])))
 }
 
 func sayZero(f *Facts) string {
-	return fmt.Sprintf("Zero for %s samples (%s), where %s %% of its samples are zero", f.Num(float64(f.Mem[0])), f.span(float64(f.Mem[0])), percent(float64(f.Mem[1])))
+	return fmt.Sprintf("Zero for %s samples (%s), where %s %% of its samples are zero", f.Num(float64(f.Mem[0])), f.span(float64(f.Mem[0])), Percent(float64(f.Mem[1])))
 }
 
 func sayAbsent(f *Facts) string {
@@ -204,8 +204,13 @@ func sayJoint(f *Facts) string {
 	if len(f.Shares) == 0 {
 		return s
 	}
+	return s + ": " + TakePart(f.Shares) + " of it"
+}
+
+// TakePart names the largest parts in a joint anomaly.
+func TakePart(shares []Share) string {
 	parts := make([]string, 0, 3)
-	for _, c := range f.Shares[:min(3, len(f.Shares))] {
+	for _, c := range shares[:min(3, len(shares))] {
 		if c.Part < 0.05 {
 			break
 		}
@@ -213,9 +218,9 @@ func sayJoint(f *Facts) string {
 		if name == "" {
 			name = "this one"
 		}
-		parts = append(parts, fmt.Sprintf("%s %s %%", name, percent(c.Part)))
+		parts = append(parts, fmt.Sprintf("%s %s %%", name, Percent(c.Part)))
 	}
-	return s + ": " + strings.Join(parts, ", ") + " of it"
+	return strings.Join(parts, ", ")
 }
 
 func in(group string) string {
@@ -225,16 +230,16 @@ func in(group string) string {
 	return " of " + group
 }
 
-// percent is a share in whole percent; what is not nothing is at least "under 1".
-func percent(share float64) string {
+// Percent is a share in whole percent; what is not nothing is at least "under 1".
+func Percent(share float64) string {
 	if share > 0 && share < 0.01 {
 		return "under 1"
 	}
 	return fmt.Sprintf("%.0f", 100*share)
 }
 
-// times is a factor in two digits, never as a power of ten.
-func times(x float64) string {
+// Times is a factor in two digits, never as a power of ten.
+func Times(x float64) string {
 	if x >= 100 {
 		return fmt.Sprintf("%.0f", x)
 	}

@@ -62,6 +62,9 @@ func (c *Calendar) Local(t int64) int64 {
 	return t + int64(off)*1000
 }
 
+// Zone is the time zone.
+func (c *Calendar) Zone() *time.Location { return c.loc }
+
 // Weekday of a local day number (days since 1970-01-01, a Thursday): 0 is Sunday.
 func Weekday(day int64) int {
 	if uint64(day) < 1<<31 {

@@ -47,6 +47,8 @@ type explanation struct {
 	Time        int64          `json:"time_ms"`
 	Expr        string         `json:"expr,omitempty"`
 	Explanation string         `json:"explanation"`
+	Summary     string         `json:"summary"`
+	Detail      string         `json:"detail"`
 	State       string         `json:"state"`
 	Season      string         `json:"season,omitempty"`
 	Value       *float64       `json:"value"`
@@ -161,7 +163,7 @@ func (e *explainCmd) ofHistory(ctx context.Context, s streams, matchers []*label
 	out := make([]explanation, 0, len(found))
 	for _, f := range found {
 		x := explanation{
-			Watch: w.Name, Labels: f.Labels.String(), Time: f.Score.Time, Expr: w.Expr, Explanation: f.Why.Text, State: f.Why.State, Season: f.Why.Season,
+			Watch: w.Name, Labels: f.Labels.String(), Time: f.Score.Time, Expr: w.Expr, Explanation: f.Why.Text, Summary: f.Why.Summary, Detail: f.Why.Detail, State: f.Why.State, Season: f.Why.Season,
 			Value: finite(f.Score.Value), Expected: finite(f.Score.Expected), Lower: finite(f.Score.Lower), Upper: finite(f.Score.Upper), Score: finite(f.Score.Raw),
 			Kind: string(f.Score.Kind), Detector: f.Score.Detector, Evidence: []detectorSays{},
 			Withheld: f.Score.Withheld, Group: f.Why.Group, BudgetRatio: finite(f.BudgetRatio),
@@ -193,7 +195,11 @@ func finite(x float64) *float64 {
 
 func (x *explanation) print(out io.Writer, extended bool) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fmt.Fprintf(w, "%s %s at %s\n%s\n\n", clean(x.Watch), clean(x.Labels), stamp(time.UnixMilli(x.Time)), clean(x.Explanation))
+	fmt.Fprintf(w, "%s %s at %s\n%s\n", clean(x.Watch), clean(x.Labels), stamp(time.UnixMilli(x.Time)), clean(cmp.Or(x.Summary, x.Explanation)))
+	if x.Detail != "" {
+		fmt.Fprintln(w, clean(x.Detail))
+	}
+	fmt.Fprintln(w)
 	if extended {
 		fmt.Fprintf(w, "expression\t%s\nseason\t%s\n", orDash(x.Expr), orDash(x.Season))
 	}

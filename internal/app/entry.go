@@ -122,24 +122,10 @@ func (e *entry) title() string {
 // say writes a value of the series, with its unit.
 func (e *entry) say(v float64) string { return rules.Quantity(v, e.watch.unit) }
 
-// brief says in one line what a sample has that is abnormal; why are the words that say how it is held to be, the
-// first of which serve where the sample itself is inside the usual range.
-func (e *entry) brief(sc baseline.Score, why string) string {
-	below, above := sc.Value < sc.Lower, sc.Value > sc.Upper
-	if !below && !above {
-		head, _, _ := strings.Cut(why, "; ")
-		return head
-	}
-	usual := rules.Range(sc.Lower, sc.Upper, e.watch.unit)
-	switch {
-	case sc.Lower == sc.Upper:
-		usual = e.say(sc.Upper)
-	case math.IsInf(sc.Upper, 1):
-		usual = "at least " + e.say(sc.Lower)
-	case math.IsInf(sc.Lower, -1):
-		usual = "at most " + e.say(sc.Upper)
-	}
-	return e.title() + " is " + e.say(sc.Value) + ", usually " + usual
+// explained says what is abnormal of the series: in a line, and with the numbers behind it.
+func (e *entry) explained() (brief, text string) {
+	x := e.series.ExplainIn(e.say)
+	return e.title() + ": " + strings.TrimSuffix(x.Summary, "."), e.title() + ": " + x.Text
 }
 
 // labelSet are the series' own labels, without the metric's name.

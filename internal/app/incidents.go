@@ -205,8 +205,7 @@ func (i *incidents) anomaly(now time.Time, e *entry) {
 		Since: time.UnixMilli(sc.Since).UTC(), At: time.UnixMilli(sc.Time).UTC(), Active: sc.Active, Query: e.query(i.s.externalLabels()), Unit: e.watch.unit,
 		Value: finite(sc.Value), Expected: finite(sc.Expected), Lower: finite(sc.Lower), Upper: finite(sc.Upper),
 	}
-	a.Text = e.title() + ": " + e.series.Explain().Text
-	a.Brief = e.brief(sc, a.Text)
+	a.Brief, a.Text = e.explained()
 	// For the correlation an anomaly is over a few steps after its last abnormal sample: one that has passed is no
 	// companion of what begins now.
 	if !sc.Active || sc.Since == 0 || quiet && sc.Time-known.At.UnixMilli() > lapseSteps*e.watch.interval.Milliseconds() {

@@ -171,8 +171,8 @@ func (e *entry) row() web.SeriesRow {
 
 // why is the explanation of the last sample with what each detector says of it.
 func (e *entry) why(external labels.Labels) *web.SeriesWhy {
-	x := e.series.Explain()
-	out := &web.SeriesWhy{Expr: e.query(external), Explanation: x.Text, Season: x.Season, Evidence: []web.DetectorSays{}, Group: x.Group, BudgetRatio: web.Finite(e.series.BudgetRatio())}
+	x := e.series.ExplainIn(e.say)
+	out := &web.SeriesWhy{Expr: e.query(external), Explanation: x.Text, Summary: x.Summary, Detail: x.Detail, Season: x.Season, Evidence: []web.DetectorSays{}, Group: x.Group, BudgetRatio: web.Finite(e.series.BudgetRatio())}
 	for _, c := range x.Contributors {
 		out.Contributors = append(out.Contributors, web.Contributor{Labels: cmp.Or(c.Name, e.texts().key), Share: c.Part})
 	}

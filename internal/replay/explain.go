@@ -88,18 +88,19 @@ func Explain(ctx context.Context, src Ranger, cfg baseline.Config, w rules.Watch
 		}
 	}
 	engine.EndTick(w.Name, t)
-	return explained(engine, matchers), nil
+	return explained(engine, matchers, rules.Unit(w.Expr)), nil
 }
 
 // explained are the series that match, in order of their labels.
-func explained(engine *baseline.Engine, matchers []*labels.Matcher) []Explained {
+func explained(engine *baseline.Engine, matchers []*labels.Matcher, unit string) []Explained {
 	var out []Explained
+	say := func(v float64) string { return rules.Quantity(v, unit) }
 	for _, s := range engine.All() {
 		ls := s.Labels()
 		if slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches(ls.Get(m.Name)) }) {
 			continue
 		}
-		out = append(out, Explained{Labels: ls, Score: s.Last(), Why: s.Explain(), Evidence: s.Evidence(), BudgetRatio: s.BudgetRatio()})
+		out = append(out, Explained{Labels: ls, Score: s.Last(), Why: s.ExplainIn(say), Evidence: s.Evidence(), BudgetRatio: s.BudgetRatio()})
 	}
 	slices.SortFunc(out, func(a, b Explained) int { return labels.Compare(a.Labels, b.Labels) })
 	return out

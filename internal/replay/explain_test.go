@@ -148,7 +148,7 @@ func TestExplainComparesSiblings(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, got, 6)
 		if x := got[2]; x.Score.Detector == "peer_outlier" {
-			require.Regexp(t, `^100, unlike its 5 siblings of \{job="api"\}, which lead to expect`, x.Why.Text)
+			require.Regexp(t, `^100 (at|since) .* UTC.*, but its 5 siblings of \{job="api"\} lead to expect`, x.Why.Text)
 			require.Equal(t, `{job="api"}`, x.Why.Group)
 			require.Equal(t, "peer_outlier", x.Evidence[len(x.Evidence)-1].Detector)
 			return

@@ -64,7 +64,9 @@ type SeriesRow struct {
 // SeriesWhy says why the last sample of a series scored what it did.
 type SeriesWhy struct {
 	Expr        string         `json:"expr"`
-	Explanation string         `json:"explanation"`
+	Explanation string         `json:"explanation"` // Summary and Detail.
+	Summary     string         `json:"summary"`     // What is wrong, how much, since when, what is usual.
+	Detail      string         `json:"detail"`      // The numbers behind it.
 	Season      string         `json:"season"`
 	Evidence    []DetectorSays `json:"evidence"`
 	// Group are the labels that the siblings of a peer or joint anomaly share.

@@ -55,9 +55,17 @@ func main() {
 	beside := flag.Bool("peers", false, "Write docs/benchmarks-peers.md instead: customary formulas on the same series.")
 	apart := flag.Bool("ablation", false, "Write docs/benchmarks-detect-ablation.md instead: what each detector and each part is worth.")
 	ahead := flag.Bool("forecasts", false, "Write docs/benchmarks-forecast.md instead: forecasts and times to a limit, set by set, and what each constant is worth.")
+	named := flag.Bool("kinds", false, "Write docs/benchmarks-kinds.md instead: what kind is named of generated anomalies. Needs no data.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *named {
+		if err := kinds(ctx, "docs/benchmarks-kinds.md"); err != nil {
+			fmt.Fprintln(os.Stderr, "detect:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx, *doc, *beside, *apart, *ahead); err != nil {
 		fmt.Fprintln(os.Stderr, "detect:", err)
 		os.Exit(1)
