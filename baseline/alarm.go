@@ -155,6 +155,9 @@ func (s *Series) alarm(sc *Score, t int64) {
 	switch {
 	case sc.Raw <= 1:
 		sc.Alarm = 0.9 * sc.Raw
+		if c.Since != 0 && r.FadeHours > 0 {
+			sc.Alarm = max(sc.Alarm, r.FadeTop*math.Exp2(-float64(t-c.AboveAt)/3600e3/r.FadeHours))
+		}
 	case c.Since == 0:
 		c.Since, c.Shown, c.ShownAt, c.AboveAt = t, sc.Raw, t, t
 		sc.Alarm = sc.Raw

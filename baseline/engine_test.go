@@ -44,3 +44,27 @@ func TestSpikeOnDailyRhythm(t *testing.T) {
 	require.True(t, spike.Active)
 	require.Less(t, spike.Upper, wave(n)+60)
 }
+
+// What lies right after an abnormal sample is no calm: the alarm score fades, and never so that it would alarm.
+func TestTheAlarmScoreFadesWithinAnEpisode(t *testing.T) {
+	s := engine(t).Add("w", labels.EmptyLabels(), 5*time.Minute, baseline.SeriesOptions{})
+	feed(s, monday, 8*288, 5*time.Minute, wave)
+	at := func(i int) int64 { return monday.Add(time.Duration(8*288+i) * 5 * time.Minute).UnixMilli() }
+	require.Greater(t, s.Observe(at(0), 600).Alarm, 1.0)
+	above, faded := 0, 0
+	for i := 1; i <= 100; i++ {
+		sc := s.Observe(at(i), wave(8*288+i))
+		if sc.Raw > 1 { // It falls back as suddenly as it rose.
+			above = i
+			continue
+		}
+		want := 0.9 * sc.Raw
+		if i-above <= 56 { // The episode lasts 4.7 hours more.
+			want = max(want, 0.9*math.Exp2(-float64(i-above)/12))
+		}
+		require.InDelta(t, want, sc.Alarm, 1e-9, "sample %d", i)
+		faded += b2i(sc.Alarm > 0.9*sc.Raw)
+	}
+	require.Greater(t, faded, 20)
+	require.Less(t, above, 15)
+}

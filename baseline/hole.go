@@ -55,7 +55,7 @@ func (s *Series) suspend(t int64, v float64, w *work) Score {
 		s.endGap(t)
 		s.alarm(&sc, t)
 	}
-	sc.State = AfterGap
+	sc.State, sc.Alarm = AfterGap, 0
 	c.Last, c.Torn = t, 1
 	return sc
 }

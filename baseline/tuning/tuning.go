@@ -71,6 +71,8 @@ type Params struct {
 	PriorDev2    float64
 	DevMin2      float64
 	EpisodeHours float64 // an episode ends after so long without evidence
+	FadeHours    float64 // half-life of the alarm score after an abnormal sample, within an episode
+	FadeTop      float64 // what it falls back to first
 	Growth       float64 // evidence must grow by this factor to raise the alarm again
 	WarmSamples  int
 	ReadyHours   float64
@@ -125,7 +127,7 @@ func Default() Params {
 		BlockHours: 1, Memory: 471, PriorWeight: 4, Least: [Families]float64{Season: 0.39, Slow: 0.39, Local: 0.34, Global: 0.23, Variance: 1.16, Stuck: 0.3, Zero: 0.4, CusumShort: 0.37, CusumLong: 0.3, Ramp: 0.39, Record: 0.39, Likelihood: 0.39},
 		Cost: [Families]float64{Season: 0.17, Local: -0.75, Stuck: -0.75, CusumShort: 0.5, CusumLong: 0.5, Ramp: 1.75}, RecordAge: 0.38, Quantile: 0.95,
 		Block2Hours: 3, Memory2: 371, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
-		EpisodeHours: 4.74, Growth: 2.3, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, Forecasts: Forecasts{SlowHours: 168, Fade: 0.6, Clip: 4, Power: 6, Long: 0.02, Short: 0.1, Floor: 1, Trust: [6]float64{1, 1, 1, 1, 1, 1}}, BudgetGain: 0.98, Tail: 2.5, TailRate: 0.1,
+		EpisodeHours: 4.74, FadeHours: 1, FadeTop: 0.9, Growth: 2.3, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, Forecasts: Forecasts{SlowHours: 168, Fade: 0.6, Clip: 4, Power: 6, Long: 0.02, Short: 0.1, Floor: 1, Trust: [6]float64{1, 1, 1, 1, 1, 1}}, BudgetGain: 0.98, Tail: 2.5, TailRate: 0.1,
 	}
 }
 

@@ -68,6 +68,13 @@ var parts = []variant{
 	{"a spent budget costs nothing", func(p *tuning.Params) { p.Debt = 0 }},
 	{"every score above 1 is an alarm", func(p *tuning.Params) { p.EpisodeHours = 1e-3 }},
 	{"no second alarm in an episode", func(p *tuning.Params) { p.Growth = math.Inf(1) }},
+	{"a second alarm at less growth", func(p *tuning.Params) { p.Growth = 1.5 }},
+	{"a spent budget costs four times as much", func(p *tuning.Params) { p.Debt *= 4 }},
+	{"cheaper ramp and stuck tests", func(p *tuning.Params) { p.Cost[tuning.Ramp] -= 0.75; p.Cost[tuning.Stuck] -= 0.75 }},
+	{"likelihood weighs more", func(p *tuning.Params) { p.Cost[tuning.Likelihood] -= 0.5 }},
+	{"the alarm score does not fade", func(p *tuning.Params) { p.FadeHours = 0 }},
+	{"it fades within half an hour", func(p *tuning.Params) { p.FadeHours /= 2 }},
+	{"it fades within two hours", func(p *tuning.Params) { p.FadeHours *= 2 }},
 }
 
 // steps move one constant each, a quarter up and a fifth down.
@@ -122,6 +129,7 @@ func f1(r scoring.Result) float64 {
 	}
 	return r.F1
 }
+func bestF1(r scoring.Result) float64    { return r.BestF1 }
 func recall(r scoring.Result) float64    { return r.Recall }
 func falseRate(r scoring.Result) float64 { return r.FalseRate }
 func r1(r scoring.Result) float64        { return r.R1 }
@@ -222,7 +230,7 @@ func ablationPage(all []judged) string {
 	fmt.Fprintf(&s, `# Detection, taken apart
 
 Written by `+"`%s`"+`: the shipped constants with one change each, threshold 1.0, means over the sets %s.
-What the tests and parts are: [detection.md](detection.md).
+What the tests and parts are: [detection.md](detection.md). Best F1 is that at the best single threshold of each set, which nobody knows beforehand.
 
 `, ablationCommand, strings.Join(labelled, ", "))
 	at := 1
@@ -240,13 +248,13 @@ What the tests and parts are: [detection.md](detection.md).
 }
 
 func ablationTable(s *strings.Builder, rows ...[]judged) {
-	s.WriteString("| change | F1 | recall | false alarms a week | worst set | calm | R@1 | R@0.2 | VUS-PR | NAB |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	s.WriteString("| change | F1 | best F1 | recall | false alarms a week | worst set | calm | R@1 | R@0.2 | VUS-PR | NAB |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, j := range slices.Concat(rows...) {
 		worst := 0.0
 		for _, set := range labelled {
 			worst = max(worst, j.of[set].FalseRate)
 		}
-		fmt.Fprintf(s, "| %s | %.3f | %.3f | %.2f | %.2f | %.2f | %.3f | %.3f | %.3f | %.1f |\n", j.name, j.over(labelled, f1), j.over(labelled, recall),
+		fmt.Fprintf(s, "| %s | %.3f | %.3f | %.3f | %.2f | %.2f | %.2f | %.3f | %.3f | %.3f | %.1f |\n", j.name, j.over(labelled, f1), j.over(labelled, bestF1), j.over(labelled, recall),
 			j.over(labelled, falseRate), worst, j.of["calm"].FalseRate, j.over(labelled, r1), j.over(labelled, r02), j.over(labelled, vus), j.of["nab"].NAB)
 	}
 }
