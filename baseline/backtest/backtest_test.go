@@ -171,6 +171,6 @@ func TestRowsAfterAHoleAreNotScored(t *testing.T) {
 		require.Equal(t, want, sum.Series[0].Alarms > 0)
 		text, err := os.ReadFile(filepath.Join(out, "x.csv"))
 		require.NoError(t, err)
-		require.True(t, strings.Contains(string(text), ",gap,0,,,,0\n"))
+		require.Contains(t, string(text), ",gap,0,,,,0\n")
 	}
 }
