@@ -104,7 +104,7 @@ func incidentCommand(app *kingpin.Application) map[string]runFunc {
 		}
 		out["incident "+name] = func(ctx context.Context, s streams) error { return fn(ctx, s, *id, *really) }
 	}
-	add("show", "One incident: cause, evidence, members, course.", c.showIncident, false)
+	add("show", "One incident as its page shows it: cause, why, what to do, what speaks for and against, affected, course.", c.showIncident, false)
 	add("similar", "Past incidents like this one.", c.similarIncidents, false)
 	add("confirm", "Say that the first cause was right.", c.feedback("confirm", &fixed), true)
 	add("reject", "Say that the first cause was wrong.", c.feedback("reject", &fixed), true)
