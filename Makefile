@@ -66,7 +66,7 @@ screenshots: ## Take the pictures of docs/images with a real browser.
 .PHONY: dashboard-pictures
 dashboard-pictures: build tools ## Draw the dashboards from the demo's Prometheus in the middle of a storm (5 minutes).
 	cd browser && npm ci --ignore-scripts --no-audit --no-fund
-	cd demo && TIDEMARK_PICTURES=../docs/images $(GO) test ./e2e -run TestPictures -v -timeout 20m
+	cd demo && TIDEMARK_PICTURES=$(CURDIR)/docs/images $(GO) test ./e2e -run TestPictures -v -timeout 20m
 
 .PHONY: check
 check: lint mixin-check helm-check tidy-check size-check ## Lint, and compare everything rendered with its source.
