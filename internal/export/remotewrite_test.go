@@ -226,8 +226,12 @@ func newWriter(t *testing.T, change ...func(*export.RemoteWriteConfig)) *writerR
 	r.RemoteWriter, err = export.NewRemoteWriter(cfg, r.samples, slog.New(slog.DiscardHandler), r.reg,
 		commoncfg.WithKeepAlivesDisabled(), commoncfg.WithDialContextFunc(func(context.Context, string, string) (net.Conn, error) {
 			here, there := net.Pipe()
-			l.conns <- there
-			return here, nil
+			select {
+			case l.conns <- there:
+				return here, nil
+			case <-l.closed: // The transport may still be dialling for a round that was given up.
+				return nil, net.ErrClosed
+			}
 		}))
 	require.NoError(t, err)
 	return r
