@@ -116,7 +116,7 @@ func TestEveryClaimOfPushedLinesAndSpansIsReproduced(t *testing.T) {
 		},
 	})
 	start(t, b.Prometheus, b.Alertmanager, b.Tidemark)
-	const calm = 42 * time.Second // Three windows of the ten seconds of an incident, and those left out before it.
+	const calm = 26 * time.Second // Three windows of a young incident, and what is left out before it.
 	begin := time.Now()
 	done := make(chan error, 1)
 	ctx, stop := context.WithCancel(t.Context())
