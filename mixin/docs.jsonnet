@@ -20,7 +20,7 @@ local alert(name) =
 local boards = mixin.grafanaDashboards;
 local panel(p) = '| %s | %s |' % [p.title, p.description];
 // Pictures of these are in docs/images, drawn by `make dashboard-pictures`.
-local drawn = ['tidemark-health', 'tidemark-incidents', 'tidemark-overview', 'tidemark-series'];
+local drawn = ['tidemark-health', 'tidemark-incidents', 'tidemark-overview', 'tidemark-runbooks', 'tidemark-series', 'tidemark-topology'];
 local picture(b) = if std.member(drawn, b.uid) then '\n![%s](images/dashboard-%s.webp)\n' % [b.title, b.uid] else '';
 local section(name) =
   local b = boards[name];
