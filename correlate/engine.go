@@ -77,6 +77,7 @@ type Engine struct {
 	names     classes
 	changes   []Change // in order of time
 	dirty     bool
+	restored  bool // since the last step
 	lastStep  time.Time
 	breadth   int // entities of the largest graph of the last explanation
 	cache     map[uint64]*stretch

@@ -242,3 +242,27 @@ func TestAnAnomalyThatHadPassedHasNothingToDoWithTheStorm(t *testing.T) {
 	require.EqualValues(t, "api", all[0].Anomalies[0].Labels["service"], "it lasts")
 	require.Equal(t, t0, all[0].FirstAlert, "the first alert is an alert")
 }
+
+func TestARestartIsNoReasonToTellOfAnotherCause(t *testing.T) {
+	r := cause.Ranking{DecidedBy: "resource", End: t0, Candidates: []cause.Candidate{{Entity: "db", Confidence: 0.9, Evidence: []cause.Evidence{{Kind: "resource", For: true, Entity: "db", Text: "the disk is busy"}}}}}
+	deps := func(ev correlate.Evidence) correlate.Deps {
+		return correlate.Deps{Topology: chain("web", "api", "db"), Rules: noHold, Evidence: ev}
+	}
+	before := correlate.NewEngine(correlate.DefaultConfig(), deps(metrics{r}))
+	before.Alerts(t0, []*model.Alert{alert("HighLatencyP95", "web", 0), alert("HighErrorRate", "web", 0), alert("HighLatencyP95", "api", time.Second)})
+	before.Step(t0.Add(time.Second))
+	before.Heard(live(before)[0].ID)
+	require.Len(t, before.Step(t0.Add(40*time.Second)), 1)
+	require.Equal(t, "db", live(before)[0].Causes[0].Entity.Name)
+	saved, err := before.Snapshot()
+	require.NoError(t, err)
+
+	after := correlate.NewEngine(correlate.DefaultConfig(), deps(silent{}))
+	require.NoError(t, after.Restore(saved))
+	restarted := t0.Add(3 * time.Minute)
+	require.Empty(t, after.Step(restarted), "the metrics were not heard yet")
+	require.Empty(t, after.Step(restarted.Add(50*time.Second)))
+	told := after.Step(restarted.Add(61 * time.Second))
+	require.Len(t, told, 1, "they keep silent: the alerts alone are told")
+	require.Equal(t, correlate.EventRevised, told[0].Type)
+}

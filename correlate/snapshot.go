@@ -99,7 +99,7 @@ func (e *Engine) Restore(data []byte) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.records, e.changes, e.dirty = records, s.Changes, true
+	e.records, e.changes, e.dirty, e.restored = records, s.Changes, true, true
 	clear(e.cache)
 	e.tracked, e.owners = map[string]*tracked{}, map[itemKey]string{}
 	for _, i := range s.Incidents {

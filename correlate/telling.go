@@ -101,8 +101,22 @@ func (t *tracked) wake(cfg *Config) time.Time {
 	return time.Time{}
 }
 
+// hold lets what was told before a restart stand as if it had been told now: what the metrics said is forgotten, and
+// until they are heard again an incident would be told to have another cause.
+func (e *Engine) hold(now time.Time) {
+	if e.restored && e.deps.Evidence != nil {
+		for _, t := range e.tracked {
+			if !t.opened.IsZero() {
+				t.toldAt = maxTime(t.toldAt, now)
+			}
+		}
+	}
+	e.restored = false
+}
+
 // advance moves every incident through its states and collects the events.
 func (e *Engine) advance(now time.Time) []Event {
+	e.hold(now)
 	var events []Event
 	for _, t := range e.inOrder() {
 		if typ := e.advanceOne(t, now); typ != "" {

@@ -75,6 +75,10 @@ func TestAStormBecomesOneIncidentThatIsActedOnOnceThoughTidemarkIsKilled(t *test
 	require.Empty(t, s.Pager.Refused())
 	_, err = s.Tidemark.AuditVerify(t.Context())
 	require.NoError(t, err)
+	eventually(t, soon, "Prometheus has the verdict", func(ctx context.Context) (bool, error) {
+		verified, err := s.Prometheus.Query(ctx, `increase(tidemark_runbook_calls_total{verdict="verified"}[2m]) > 0`)
+		return len(verified) > 0, err
+	})
 	everyPanelShowsSomething(t, s.Prometheus.URL)
 }
 
