@@ -288,10 +288,7 @@ func (v *view) cause(c ranked) Cause {
 }
 
 func (v *view) causeText(c Cause, own []*item, r ranked) string {
-	text := c.Entity.Name
-	if k := c.Entity.Kind; k != "service" && k != "alert" && k != "zone" {
-		text = k + " " + text
-	}
+	text := called(c.Entity)
 	if c.Resource != "" {
 		text = c.Resource + " of " + text
 	}

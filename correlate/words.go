@@ -97,11 +97,19 @@ func (v *view) subject(e Entity) (text, tier string) {
 	if n, ok := nounOfName(e.Name); ok && e.Kind != "node" {
 		return n.one + " " + e.Name, n.tier
 	}
+	return called(e), ""
+}
+
+// called is a name with its kind, where the name does not say it: "node db-3", but "node-3".
+func called(e Entity) string {
 	switch e.Kind {
 	case "service", "zone", "alert":
-		return e.Name, ""
+		return e.Name
 	}
-	return e.Kind + " " + e.Name, ""
+	if strings.HasPrefix(e.Name, e.Kind) {
+		return e.Name
+	}
+	return e.Kind + " " + e.Name
 }
 
 // trouble is what is wrong with the cause in a word.

@@ -50,7 +50,10 @@ func change(v *view) finding {
 		}
 		before := time.Duration(v.start-c.Time.UnixMilli()) * time.Millisecond
 		when := fmt.Sprintf("%s before the start", before.Round(time.Second))
-		if before < 0 {
+		switch {
+		case before.Abs() < time.Second:
+			when = "at the start"
+		case before < 0:
 			when = fmt.Sprintf("%s after the start", (-before).Round(time.Second))
 		}
 		return []Evidence{{
