@@ -209,7 +209,8 @@ func TestEveryClaimIsReproduced(t *testing.T) {
 		var x struct{ ID string }
 		err := json.Unmarshal(all.Data[0], &x)
 		id = x.ID
-		return bytes.Contains(all.Data[0], []byte("avg_over_time(")) && bytes.Count(all.Data[0], []byte(`"status":"firing"`)) == 4, err
+		return bytes.Contains(all.Data[0], []byte("avg_over_time(")) && bytes.Count(all.Data[0], []byte(`"status":"firing"`)) == 4 &&
+			bytes.Contains(all.Data[0], []byte(`"kind":"anomaly"`)), err
 	})
 	kinds := verified(t, b, id)
 	for _, kind := range []string{"alert", "anomaly", "change", "coverage", "resource"} {

@@ -42,6 +42,11 @@ func TestAStormBecomesOneIncidentThatIsActedOnOnceThoughTidemarkIsKilled(t *test
 	eventually(t, soon, "the pager rings", func(context.Context) (bool, error) { return len(triggers(s, true)) > 0, nil })
 	first := triggers(s, true)[0]
 	require.Contains(t, first.Payload.CustomDetails["cause"], "db-primary", "the first page names the cause")
+	// What is abnormal now is asked for now: at the end, when every panel is looked at, nothing may be.
+	eventually(t, soon, "Prometheus has what is abnormal", func(ctx context.Context) (bool, error) {
+		worst, err := s.Prometheus.Query(ctx, `topk(20, tidemark_anomaly_score > 1)`)
+		return len(worst) > 0, err
+	})
 
 	p := proposalFor(t, s, incident.Labels["incident"])
 	require.NoError(t, s.Tidemark.Approve(t.Context(), p.ID))
