@@ -192,7 +192,7 @@ func TestEveryPanelShowsSomething(t *testing.T) {
 
 // TestOnYourPrometheus runs every query against the Prometheus at TIDEMARK_PROMETHEUS_URL, which
 // scrapes a Tidemark at work, such as the demo's: only panels that may be quiet may be empty. With
-// TIDEMARK_PROMETHEUS_BUSY set there were anomalies, an incident and a runbook's call among services that report
+// TIDEMARK_PROMETHEUS_BUSY set there were an incident and a runbook's call among services that report
 // who calls whom, as in the demo, so their panels may not.
 func TestOnYourPrometheus(t *testing.T) {
 	address := os.Getenv("TIDEMARK_PROMETHEUS_URL")
