@@ -28,6 +28,8 @@ type group struct {
 	start  float64
 	alone  bool
 	causes []ranked // best first
+	// traffic is how much it is about traffic and nothing else, 0 to 1; set with causes.
+	traffic float64
 }
 
 // ranked is a possible cause of a group.

@@ -237,8 +237,7 @@ func (v *view) see(causes []Cause, r cause.Ranking) {
 // besides says whether a ranking is beside the point: more or fewer requests were noticed and nothing else, and it
 // looked for lost time and failures.
 func (v *view) besides(r *cause.Ranking) bool {
-	m := v.s.membersOf(v.g)
-	return m.trafficAlone() >= 0.5 && (r.DecidedBy == "excess" || r.DecidedBy == "")
+	return v.g.traffic >= 0.5 && (r.DecidedBy == "excess" || r.DecidedBy == "")
 }
 
 // tells says whether a ranking rests on anything: without a single observation its order is that of the names.

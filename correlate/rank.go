@@ -76,6 +76,7 @@ func (s *stretch) rank(g *group, changes []Change) {
 		one = one && it.vertex == g.items[0].vertex
 	}
 	m := s.membersOf(g)
+	g.traffic = m.trafficAlone()
 	var out []ranked
 	for _, i := range s.rootsNear(g) {
 		if s.prob.roots[i].vertex < 0 && one {

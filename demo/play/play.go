@@ -29,7 +29,6 @@ type Options struct {
 
 // Outcome is what came of a fault.
 type Outcome struct {
-	Quiet     bool          // No alert and no incident before the fault.
 	Learned   time.Duration // From the start of Tidemark until its history was learned.
 	Series    int
 	Alerts    int // Most that fired at once.
@@ -40,8 +39,6 @@ type Outcome struct {
 	CauseRight       bool
 	PageRight        bool
 	Wait             time.Duration // From the first alert to the first page; zero without a page.
-	RawPages         int           // Pages about alerts that should have been held back.
-	Contextual       bool          // A contextual anomaly was found; asked of a fault that no static rule sees.
 	RSS              int64         // Bytes of tidemark at the end.
 	Whole            time.Duration
 }
@@ -97,9 +94,9 @@ func Run(ctx context.Context, o Options) (out Outcome, err error) {
 // outcome sums up.
 func (p *scenario) outcome() Outcome {
 	o := Outcome{
-		Quiet: p.quiet, Learned: p.learned, Series: p.series, Alerts: p.alerts, Incidents: len(p.incidents),
+		Learned: p.learned, Series: p.series, Alerts: p.alerts, Incidents: len(p.incidents),
 		Cause: p.incident.Cause(), Confidence: p.incident.Confidence(), PageCause: p.pageCause(),
-		RawPages: p.rawPages(), Contextual: len(p.anomalies) > 0, RSS: p.rss, Whole: time.Since(p.began),
+		RSS: p.rss, Whole: time.Since(p.began),
 	}
 	o.CauseRight, o.PageRight = p.fault.Accept(o.Cause), p.fault.Accept(o.PageCause)
 	if !p.page.At.IsZero() && !p.first.IsZero() {
