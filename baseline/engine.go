@@ -167,7 +167,7 @@ func (e *Engine) Remove(s *Series) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.symbols.release(s.packed())
-	s.folded = fold(literal(ls))
+	s.folded = fold(textual(ls))
 	e.pager.release(s.place)
 	s.place = nowhere
 	if s.rare != nil {

@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"encoding/binary"
+	"iter"
 	"strings"
 	"sync"
 	"unsafe"
@@ -50,8 +51,8 @@ func (f folded) unfold() packed {
 // packed are the labels; the lock of the series or of the engine is held.
 func (s *Series) packed() packed { return s.folded.unfold() }
 
-// literal are labels that no longer depend on the symbols.
-func literal(ls labels.Labels) packed {
+// textual are labels that no longer depend on the symbols.
+func textual(ls labels.Labels) packed {
 	b := []byte{0}
 	ls.Range(func(l labels.Label) {
 		b = append(binary.AppendUvarint(b, uint64(len(l.Name))), l.Name...)
@@ -130,7 +131,7 @@ func (t *symbols) unpack(p packed) labels.Labels {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	b := labels.NewScratchBuilder(8)
-	if len(p) > 0 && p[0] == 0 {
+	if p.literal() {
 		text := func() string {
 			n, rest := p.first()
 			p = rest[n:]
@@ -198,24 +199,32 @@ func (e *Engine) Without(label string, ls labels.Labels) func(*Series) bool {
 	}
 }
 
+// pairs yields the numbers of each label's name and value but those of the name skip; nothing once the series was
+// removed.
+func (p packed) pairs(skip uint32, skips bool) iter.Seq2[uint32, uint32] {
+	return func(yield func(name, value uint32) bool) {
+		for !p.literal() && len(p) > 0 {
+			name, rest := p.first()
+			value, rest := rest.first()
+			if p = rest; (!skips || name != skip) && !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+// literal says that the labels are held as text, since the series was removed.
+func (p packed) literal() bool { return len(p) > 0 && p[0] == 0 }
+
 // same says whether p is these numbers, without the label of the name skip.
 func (p packed) same(want []uint32, skip uint32, skips bool) bool {
-	if len(p) > 0 && p[0] == 0 {
-		return false // The series was removed.
-	}
-	for len(p) > 0 {
-		name, rest := p.first()
-		value, rest := rest.first()
-		p = rest
-		if skips && name == skip {
-			continue
-		}
+	for name, value := range p.pairs(skip, skips) {
 		if len(want) < 2 || want[0] != name || want[1] != value {
 			return false
 		}
 		want = want[2:]
 	}
-	return len(want) == 0
+	return len(want) == 0 && !p.literal()
 }
 
 // Holding returns a test for series that hold each of the words, in lower case, in a label's name or value; the label
@@ -247,16 +256,7 @@ func (e *Engine) Holding(words []string, except string) func(*Series) bool {
 
 // holds says whether one of the numbers is among those; the label of the name skip does not count.
 func (p packed) holds(among []bool, skip uint32, skips bool) bool {
-	if len(p) > 0 && p[0] == 0 {
-		return false // The series was removed.
-	}
-	for len(p) > 0 {
-		name, rest := p.first()
-		value, rest := rest.first()
-		p = rest
-		if skips && name == skip {
-			continue
-		}
+	for name, value := range p.pairs(skip, skips) {
 		if int(name) < len(among) && among[name] || int(value) < len(among) && among[value] {
 			return true
 		}

@@ -152,8 +152,7 @@ func fuse(causes []Cause, r cause.Ranking) {
 		p := 0.0
 		if m := byName[c.Entity.Name]; m != nil {
 			p = m.Confidence
-			decided, rest := parted(m.Evidence, r.DecidedBy)
-			c.Evidence = slices.Concat(decided, c.Evidence, rest)
+			c.Evidence = slices.Concat(c.Evidence, m.Evidence)
 		}
 		if named && c.Entity.Name == callee.Entity {
 			p *= ofCallee
@@ -167,7 +166,7 @@ func fuse(causes []Cause, r cause.Ranking) {
 			if i := strings.LastIndex(c.Text, "; "); i >= 0 { // What it explains stays.
 				c.Text = between(c) + c.Text[i:]
 			}
-			c.Evidence = append(slices.Clone(callee.Evidence), c.Evidence...) // What decided comes first.
+			c.Evidence = slices.Concat(callee.Evidence, c.Evidence)
 		}
 		c.Confidence = (c.Confidence + openAlerts) * (p + openMetrics)
 		sum += c.Confidence
@@ -177,34 +176,24 @@ func fuse(causes []Cause, r cause.Ranking) {
 	}
 	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	for i := range causes {
-		causes[i].leadWithResource()
+		causes[i].lead(r.DecidedBy)
 	}
 }
 
-// leadWithResource puts what shows the resource first: who is told of a disk wants to see the disk.
-func (c *Cause) leadWithResource() {
-	if c.Resource == "" || strings.HasPrefix(c.Resource, networkTo) {
-		return
-	}
+// lead puts evidence in order for who reads the first lines alone: what shows the resource that the cause names, since
+// who is told of a disk wants to see the disk; what decided the ranking by metrics; the rest as it came.
+func (c *Cause) lead(decidedBy string) {
+	named := c.Resource != "" && !strings.HasPrefix(c.Resource, networkTo)
 	rank := func(e cause.Evidence) int {
-		if e.Kind == "resource" && e.For {
+		switch {
+		case e.For && named && e.Kind == "resource":
 			return 0
+		case e.For && e.Kind == decidedBy:
+			return 1
 		}
-		return 1
+		return 2
 	}
 	slices.SortStableFunc(c.Evidence, func(a, b cause.Evidence) int { return cmp.Compare(rank(a), rank(b)) })
-}
-
-// parted splits evidence into what decided a ranking, which is read first, and the rest.
-func parted(all []cause.Evidence, decidedBy string) (decided, rest []cause.Evidence) {
-	for _, e := range all {
-		if e.For && e.Kind == decidedBy {
-			decided = append(decided, e)
-		} else {
-			rest = append(rest, e)
-		}
-	}
-	return decided, rest
 }
 
 // see takes back what the alerts hold against a cause because none of them tells of it, where the metrics do: an
