@@ -19,9 +19,10 @@ import (
 const keyPositions = "watch_positions"
 
 // Intervals between two savings of the baselines: while history is learned a crash would cost what was learned
-// since, so they are closer then. Saving may take a tenth of the time.
+// since, so they are closer then. Later it costs the reading of half an hour, which is little more than that of a minute,
+// while one saving costs as much as ten minutes of scoring. Saving may take a tenth of the time.
 const (
-	baselineInterval = 10 * time.Minute
+	baselineInterval = 30 * time.Minute
 	learningInterval = time.Minute
 	savingShare      = 10
 )

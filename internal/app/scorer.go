@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/internal/admit"
+	"github.com/tidemark/tidemark/internal/promread"
 	"github.com/tidemark/tidemark/rules"
 )
 
@@ -178,10 +179,19 @@ func (s *scorer) catchUp(ctx context.Context, w *watch, live bool) error {
 	return nil
 }
 
+// briefSeries is up to how many series of a watch a step is read as plain samples, which Prometheus holds as a whole: in
+// about 1 kB a series, as it does for a query of its own.
+const briefSeries = 50_000
+
 // evaluate scores the steps from..to of one watch. A step that has been scored is not scored again:
 // the series itself drops samples that are not newer than its last one.
 func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time, ticks *ticks) error {
 	filedBefore := s.engine.FiledBefore(s.now())
+	s.mu.Lock()
+	if w.learned && len(w.list) <= briefSeries {
+		ctx = promread.Brief(ctx)
+	}
+	s.mu.Unlock()
 	err := s.read.Range(ctx, w.Expr, from, to, w.interval, func(ls labels.Labels, t []int64, v []float64) error {
 		e := s.entry(w, ls)
 		if e == nil {

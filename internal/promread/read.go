@@ -66,22 +66,30 @@ func (c *Client) readHalves(ctx context.Context, matchers []*labels.Matcher, fro
 // readOnce reads [from, to] in one call, repeated as configured, and says how many series h was given.
 func (c *Client) readOnce(ctx context.Context, matchers []*labels.Matcher, from, to int64, h handler) (int, error) {
 	once := &onceHandler{inner: h}
-	err := c.do(ctx, c.readCall(matchers, from, to), func(resp *http.Response) error {
-		once.restart()
-		return c.readAnswer(resp, once)
-	})
+	read := func(types []prompb.ReadRequest_ResponseType) error {
+		return c.do(ctx, c.readCall(matchers, from, to, types), func(resp *http.Response) error {
+			once.restart()
+			return c.readAnswer(resp, once)
+		})
+	}
+	types := streamedTypes
+	if isBrief(ctx) && to-from <= briefRange {
+		types = plainTypes
+	}
+	err := read(types)
+	if ReasonOf(err) == TooLarge && len(types) == 1 { // More series than was thought.
+		err = read(streamedTypes)
+	}
 	if f, ok := err.(callerError); ok { //nolint:errorlint // Made in this package and never wrapped.
 		return len(once.done), f.err
 	}
 	return len(once.done), err
 }
 
-func (c *Client) readCall(matchers []*labels.Matcher, from, to int64) call {
+func (c *Client) readCall(matchers []*labels.Matcher, from, to int64, types []prompb.ReadRequest_ResponseType) call {
 	req := prompb.ReadRequest{
-		Queries: []*prompb.Query{{StartTimestampMs: from, EndTimestampMs: to, Matchers: wireMatchers(matchers)}},
-		AcceptedResponseTypes: []prompb.ReadRequest_ResponseType{
-			prompb.ReadRequest_STREAMED_XOR_CHUNKS, prompb.ReadRequest_SAMPLES,
-		},
+		Queries:               []*prompb.Query{{StartTimestampMs: from, EndTimestampMs: to, Matchers: wireMatchers(matchers)}},
+		AcceptedResponseTypes: types,
 	}
 	b, err := req.Marshal()
 	if err != nil { // Marshal fails on invalid memory only.
