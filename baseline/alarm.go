@@ -83,11 +83,11 @@ func (s *Series) agreement(best float64, all []saying) float64 {
 // age says what the baseline is worth at t.
 func (s *Series) age(t int64) State {
 	p := &s.rates.Params
-	age := float64(t-s.core.First) / 3600e3
+	age := float64(t - s.core.First)
 	switch {
-	case s.core.N < float64(p.WarmSamples) || age < p.WarmHours:
+	case s.core.N < float64(p.WarmSamples) || age < p.WarmHours*3600e3:
 		return Learning
-	case age < p.ReadyHours:
+	case age < p.ReadyHours*3600e3:
 		return Warming
 	}
 	return Ready

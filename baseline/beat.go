@@ -58,7 +58,6 @@ type work struct {
 }
 
 const (
-	slowClip  = 8   // spreads that a sample may move the slow tests by
 	youngBeat = 240 // samples after which they are learned by the beat
 	tiny      = 1e-30
 )
@@ -112,7 +111,7 @@ func (s *Series) settleCalm() {
 	c, f, r := &s.core, &s.live.frame, s.rates
 	b := &f.Bounds
 	s.cells.Bound(b)
-	most := min(f.ClipAbs, float32(r.BulkClip)*f.Bulk, slowClip*f.Scale)
+	most := min(f.ClipAbs, float32(r.BulkClip)*f.Bulk, detect.SlowClip*f.Scale)
 	f.Residual = f.ClipLevel
 	f.Up, f.Down = min(most, b.Season[0]*f.Scale), min(most, b.Season[1]*f.Scale)
 	f.Rise, f.Fall = min(f.ClipSurprise, b.Local[0]*f.Local), min(f.ClipSurprise, b.Local[1]*f.Local)
@@ -208,7 +207,7 @@ func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool
 	}
 	if ends {
 		var y sayings
-		s.remind(&y)
+		s.remind(&w.in, &y)
 		s.collect(w, &y)
 		s.hold(s.judge(y.all[:y.n]))
 		if f.HeldRaw > 1 && want {
@@ -240,9 +239,7 @@ func (s *Series) job(v float64, res float32) float32 {
 
 // hush takes back what tests that look at each sample said of the last one.
 func (s *Series) hush() {
-	for _, i := range detect.Points() {
-		s.lastU[i] = 0
-	}
+	detect.ClearPoints(&s.lastU)
 	s.live.Loud = false
 }
 
@@ -260,9 +257,16 @@ func (s *Series) collect(w *work, y *sayings) {
 	}
 }
 
-// remind brings the scores of the tests that sum up many samples to the present.
-func (s *Series) remind(y *sayings) {
-	s.cells.Lasting(&s.rates.Sum, func(i int, stat float64) { s.weigh(i, stat, y) })
+// remind brings the scores of the tests that sum up many samples to the present, and says whether the block has not seen
+// the like.
+func (s *Series) remind(in *detect.Input, y *sayings) (raised bool) {
+	in.Rates = s.rates
+	detect.ClearSums(&s.lastU)
+	for rows := s.cells.Lasting(&s.rates.Sum); rows != 0; {
+		i := rows.Next()
+		raised = s.weigh(i, detect.All()[i].Stat(s.cells.Window(i), in), y) || raised
+	}
+	return raised
 }
 
 // weigh files the score of a test's statistic, in units of its tail and after its cost, and says whether the block has not
@@ -328,7 +332,7 @@ func (s *Series) flush(w *work) {
 		return
 	}
 	var y sayings
-	s.remind(&y)
+	s.remind(&w.in, &y)
 	s.collect(w, &y)
 	s.hold(s.judge(y.all[:y.n]))
 	s.absorb(w)

@@ -144,13 +144,19 @@ func (o *outlook) most(c *tuning.Forecasts) float64 {
 // long memory, which tells equals apart, and the short one, which sees that a season has ended.
 func (k *track) weights(c *tuning.Forecasts) (w [experts]float64) {
 	least := math.Inf(1)
-	for i := range w {
-		w[i] = math.Sqrt(float64(k.Loss[i])*float64(k.Late[i])) + 1e-30
+	for i := range w { // The squares of the losses.
+		w[i] = float64(k.Loss[i])*float64(k.Late[i]) + 1e-60
 		least = min(least, w[i])
 	}
 	sum := 0.0
 	for i := range w {
-		w[i] = c.Trust[i] * math.Pow(least/w[i], c.Power)
+		share := least / w[i]
+		if c.Power == 6 { // The shipped constant, without a logarithm.
+			share *= share * share
+		} else {
+			share = math.Pow(share, c.Power/2)
+		}
+		w[i] = c.Trust[i] * share
 		sum += w[i]
 	}
 	for i := range w {

@@ -238,11 +238,21 @@ func (s *Series) observe(t int64, v float64, w *work, want bool) Score {
 	if s.live != nil {
 		return s.examine(t, v, w, want)
 	}
-	w.live = live{frame: frame{Row: noRow}}
+	w.live = live{frame: frame{Row: noRow, State: s.age(t)}}
+	if begin, ok := s.model.Within(t); ok && s.settled(t) {
+		w.live.Slot, w.live.Next = begin, math.MaxInt64
+	}
 	s.live = &w.live
 	sc := s.examine(t, v, w, want)
 	s.live = nil
 	return sc
+}
+
+// settled says that between the last sample and t, in the same slot, no block ends and no other season is in force.
+func (s *Series) settled(t int64) bool {
+	c, r := &s.core, s.rates
+	a, b := int64(c.Block)*r.BlockMs, int64(c.Block2)*r.Block2Ms
+	return c.Kind == s.model.Active() && t >= a && t < a+r.BlockMs && t >= b && t < b+r.Block2Ms
 }
 
 // turn ends what ends before a sample at t.
@@ -274,7 +284,7 @@ func (s *Series) turn(t int64, w *work) {
 	s.turnBlocks(t)
 	f.State = s.age(t)
 	f.Slot = s.model.Begin(mo, t)
-	if r.Beat == 1 { // All is looked up for each sample.
+	if r.Beat == 1 { // It is asked for each sample.
 		s.look()
 		return
 	}
@@ -292,8 +302,11 @@ func (s *Series) examine(t int64, v float64, w *work, want bool) Score {
 	value := v
 	v = max(-limitValue, min(limitValue, v))
 	gap := s.missed(t) || c.Torn != 0
-	if t >= f.Next || gap || f.State == Learning {
+	switch {
+	case t >= f.Next || gap || f.State == Learning:
 		s.turn(t, w)
+	case r.Beat == 1: // all is looked up for each sample
+		s.look()
 	}
 	mo := s.moment(t)
 	profile, level, low, high := s.model.Expect(mo, r.Step)
@@ -353,14 +366,15 @@ func (s *Series) examine(t int64, v float64, w *work, want bool) Score {
 	var y sayings
 	raised := false
 	top, bottom := s.cells.Records()
-	for _, i := range detect.Points() {
+	detect.ClearPoints(&s.lastU)
+	for rows := s.cells.Evident(in); rows != 0; {
+		i := rows.Next()
 		raised = s.weigh(i, detect.All()[i].Stat(s.cells.Window(i), in), &y) || raised
 	}
 	y.held = y.n
 	f.Loud = y.n > 0
-	for _, i := range detect.Sums() {
-		raised = s.weigh(i, detect.All()[i].Stat(s.cells.Window(i), in), &y) || raised
-	}
+	s.cells.SumAll(in)
+	raised = s.remind(in, &y) || raised
 	ends := b.N >= s.full()
 	if ends {
 		s.collect(w, &y)

@@ -53,7 +53,7 @@ const (
 // Reset gives the cell its prior.
 func (c *Cell) Reset(d *Detector, p *tuning.Params) {
 	*c = Cell{Max: float32(d.Floor)}
-	c.put(fit(d, p, &Counts{}))
+	c.Fit(d, p, &Counts{})
 }
 
 // Score is the statistic in units of the test's own tail: 0 near the usual largest value of a
@@ -68,18 +68,19 @@ func (c *Cell) Statistic(u float64) float64 { return u*float64(c.Scale) + float6
 // upper quantile, may not make itself usual: the same from a lower quantile bounds it to three times as far.
 func (c *Counts) Usual(d *Detector, p *tuning.Params) float64 {
 	const lower, farther = 0.8, 3
-	at := func(upper float64) float64 {
-		place, scale := c.law(d, p, upper)
+	sum := c.sum()
+	at := func(q quantile) float64 {
+		place, scale := c.law(d, p, q, sum)
 		return place - scale*lnLn99
 	}
-	return max(d.Floor, min(at(p.Quantile), at(lower)+math.Log(farther)))
+	return max(d.Floor, min(at(quantileOf(p.Quantile)), at(quantileOf(lower))+math.Log(farther)))
 }
 
 // Close files the block's largest statistic and fits again.
 func (c *Cell) Close(d *Detector, p *tuning.Params, n *Counts) {
-	n.add(d.bin(float64(c.Max)), p)
+	sum := n.add(d.bin(float64(c.Max)), p)
 	c.Max = float32(d.Floor)
-	c.put(fit(d, p, n))
+	c.put(fit(d, p, n, quantileOf(p.Quantile), sum))
 }
 
 func (c *Cell) put(law Gumbel) { c.Place, c.Scale = float32(law.Place), float32(law.Scale) }
@@ -87,12 +88,14 @@ func (c *Cell) put(law Gumbel) { c.Place, c.Scale = float32(law.Place), float32(
 // bin is where a statistic falls in the histogram.
 func (d *Detector) bin(y float64) int { return int(max(0, min(Bins-1, (y-d.Floor)/d.width()))) }
 
-// add files a block.
-func (c *Counts) add(bin int, p *tuning.Params) {
-	if float64(c.sum()) >= unit*p.Memory {
+// add files a block and returns the sum of all.
+func (c *Counts) add(bin int, p *tuning.Params) (sum int) {
+	if sum = c.sum(); float64(sum) >= unit*p.Memory {
 		c.Forget(1.0 / 32)
+		sum = c.sum()
 	}
 	c[bin] += unit
+	return sum + unit
 }
 
 // Blend is what several histograms have in common, as of so many blocks.
@@ -118,7 +121,9 @@ func Blend(of []Counts, blocks float64) (out Counts) {
 }
 
 // Fit sets the law by the counts.
-func (c *Cell) Fit(d *Detector, p *tuning.Params, n *Counts) { c.put(fit(d, p, n)) }
+func (c *Cell) Fit(d *Detector, p *tuning.Params, n *Counts) {
+	c.put(fit(d, p, n, quantileOf(p.Quantile), n.sum()))
+}
 
 // Forget takes a share of all counts away.
 func (c *Counts) Forget(share float64) {
@@ -140,14 +145,19 @@ func (c *Counts) sum() int {
 	return n
 }
 
-// fit is the law by the median and an upper quantile (0.95) of the block maxima. For
+// quantile is an upper quantile to fit by, and how many scales of a Gumbel law lie between it and the median.
+type quantile struct{ upper, apart float64 }
+
+func quantileOf(upper float64) quantile { return quantile{upper, lnLn2 - Ln(-Ln(upper))} }
+
+// fit is the law by the median and an upper quantile (0.95) of the block maxima, whose sum is given. For
 // a Gumbel law the two lie 2.60 scales apart and the median 0.367 above the place. The fitted
 // scale has a floor, since too thin a tail makes harmless values look impossible.
-func fit(d *Detector, p *tuning.Params, counts *Counts) Gumbel {
+func fit(d *Detector, p *tuning.Params, counts *Counts, q quantile, sum int) Gumbel {
 	if d.Plain {
 		return Gumbel{0, 1}
 	}
-	place, scale := counts.law(d, p, p.Quantile)
+	place, scale := counts.law(d, p, q, sum)
 	least := p.Least[d.Family]
 	if d.Min > 0 {
 		least = d.Min
@@ -157,14 +167,14 @@ func fit(d *Detector, p *tuning.Params, counts *Counts) Gumbel {
 
 // law is the place and scale of the block maxima by their median and an upper quantile, mixed with the prior,
 // which weighs less as blocks come.
-func (c *Counts) law(d *Detector, p *tuning.Params, upper float64) (place, scale float64) {
-	n := c.total()
+func (c *Counts) law(d *Detector, p *tuning.Params, q quantile, sum int) (place, scale float64) {
 	place, scale = d.Prior.Place, d.Prior.Scale
-	if n > 0 {
-		q50, q95 := c.quantiles(d, 0.5*n, upper*n)
-		spread := lnLn2 - Ln(-Ln(upper))
-		b := (q95 - q50) / spread
-		m := q50 + lnLn2*b
+	if sum > 0 {
+		q50, high := c.quantiles(0.5*float64(sum), q.upper*float64(sum))
+		width := d.width()
+		b := width * (high - q50) / q.apart
+		m := d.Floor + width*q50 + lnLn2*b
+		n := float64(sum) / unit
 		w := n / (n + p.PriorWeight)
 		place += w * (m - place)
 		scale += w * (b - scale)
@@ -172,26 +182,31 @@ func (c *Counts) law(d *Detector, p *tuning.Params, upper float64) (place, scale
 	return place, scale
 }
 
-// quantiles are the statistics under which k and l of the block maxima lie, l not less than k.
-func (c *Counts) quantiles(d *Detector, k, l float64) (x, y float64) {
-	sum, i := 0.0, 0
-	at := func(k float64) float64 {
-		for ; i < Bins; i++ {
-			if c[i] == 0 {
-				continue
-			}
-			f := float64(c[i]) / unit
-			if sum+f >= k {
-				if i == 0 {
-					return d.Floor
-				}
-				return d.Floor + d.width()*(float64(i)+(k-sum)/f)
-			}
-			sum += f
-		}
-		return d.Floor + d.width()*Bins
+// quantiles are the places in the histogram, in bins, under which k and l of its sum lie; k is above zero and l not less. The
+// first bin has no width: what is in it lies at the floor.
+func (c *Counts) quantiles(k, l float64) (x, y float64) {
+	below, i := 0, 0
+	for i < Bins && float64(below+int(c[i])) < k {
+		below += int(c[i])
+		i++
 	}
-	return at(k), at(l)
+	x = c.within(i, k-float64(below))
+	for i < Bins && float64(below+int(c[i])) < l {
+		below += int(c[i])
+		i++
+	}
+	return x, c.within(i, l-float64(below))
+}
+
+// within is the place in a bin under which so much of it lies.
+func (c *Counts) within(i int, much float64) float64 {
+	switch i {
+	case 0:
+		return 0
+	case Bins:
+		return Bins
+	}
+	return float64(i) + much/float64(c[i])
 }
 
 // Pool is the second stage: the law of the largest test of all, in longer blocks. Its fit takes

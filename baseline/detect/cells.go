@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
@@ -39,23 +40,15 @@ var windows = func() (at [Count]int) {
 	return at
 }()
 
-// Points are the rows that look at every sample alone.
-func Points() []int { return points }
-
 // Beats are the rows that look at beats.
 func Beats() []int { return beats }
-
-// Sums are the rows that look at every sample and sum up many.
-func Sums() []int { return sums }
 
 // Turns are the rows with a memory that a beat updates.
 func Turns() []int { return turns }
 
 var (
-	points = rowsOf(func(d *Detector) bool { return d.Each && !d.Sums })
-	beats  = rowsOf(func(d *Detector) bool { return !d.Each })
-	sums   = rowsOf(func(d *Detector) bool { return d.Sums })
-	turns  = rowsOf(func(d *Detector) bool { return d.Turn != nil })
+	beats = rowsOf(func(d *Detector) bool { return !d.Each })
+	turns = rowsOf(func(d *Detector) bool { return d.Turn != nil })
 )
 
 func rowsOf(which func(*Detector) bool) (out []int) {
@@ -67,7 +60,8 @@ func rowsOf(which func(*Detector) bool) (out []int) {
 	return out
 }
 
-// Rows that are asked by what they are before any of them is run.
+// Rows that are asked by what they are before any of them is run: Points look at every sample alone, Sums sum up many
+// (slow, CUSUM, ramp), and the rest looks at beats.
 const (
 	rowSeasonUp, rowSeasonDown = 0, 1
 	rowSlowUp, rowSlowDown     = 2, 3
@@ -79,6 +73,20 @@ const (
 	rowRampUp, rowRampDown     = 15, 16
 	rowRecordUp, rowRecordDown = 17, 18
 )
+
+// ClearPoints forgets what was kept of the rows of Points, and ClearSums of the rows of Sums.
+func ClearPoints(x *[Count]uint16) {
+	x[rowSeasonUp], x[rowSeasonDown] = 0, 0
+	clear(x[rowLocalUp:rowVariance])
+	x[rowStuck], x[rowZero] = 0, 0
+	x[rowRecordUp], x[rowRecordDown] = 0, 0
+}
+
+// ClearSums is ClearPoints for the others that look at each sample.
+func ClearSums(x *[Count]uint16) {
+	x[rowSlowUp], x[rowSlowDown] = 0, 0
+	clear(x[rowCusum : rowRampDown+1])
+}
 
 // Bounds are statistics that a sample must not pass to teach the calibrations nothing and to score nothing: not their
 // logarithms, so that a calm sample costs none.
@@ -137,8 +145,16 @@ var edges = func() (t [Count][Bins + 1]float32) {
 	return t
 }()
 
-// Sum tells the tests that sum up many samples of one that is clipped nowhere: its residual in spreads, and in spreads
-// that leave peaks out. False, and nothing is done, when one of them would reach a new height.
+// unbounded are bounds that nothing passes.
+var unbounded = func() (b Bounds) {
+	for _, at := range []*[2]float32{&b.Slow, &b.Ramp, (*[2]float32)(b.Cusum[:]), (*[2]float32)(b.Cusum[2:])} {
+		*at = [2]float32{math.MaxFloat32, math.MaxFloat32}
+	}
+	return b
+}()
+
+// Sum tells the tests that sum up many samples of one: its residual in spreads, and in spreads that leave peaks out, both
+// clipped. False, and nothing is done, when one of them would reach a new height.
 func (c *Cells) Sum(season, bulk float32, b *Bounds, r *tuning.Sum) bool {
 	slow := &c.Mem[windows[rowSlowUp]]
 	x := *slow + r.Slow*(season-*slow)
@@ -162,19 +178,66 @@ func (c *Cells) Sum(season, bulk float32, b *Bounds, r *tuning.Sum) bool {
 	return true
 }
 
-// Lasting calls weigh with what the rows of Sums say by their memory as it is: their statistics.
-func (c *Cells) Lasting(r *tuning.Sum, weigh func(row int, stat float64)) {
-	slow := r.SlowGain * c.Mem[windows[rowSlowUp]]
-	ramp := (*[2]float32)(c.Mem[windows[rowRampUp]:])
-	slope := rampGain * (ramp[0] - ramp[1])
-	sums := (*[4]float32)(c.Mem[windows[rowCusum]:])
-	weigh(rowSlowUp, logAt(float64(slow), floorZ))
-	weigh(rowSlowDown, logAt(-float64(slow), floorZ))
-	for k, x := range sums {
-		weigh(rowCusum+k, logAt(float64(x), floorZ))
+// SumAll is Sum for any sample.
+func (c *Cells) SumAll(in *Input) {
+	c.Sum(float32(clamp(in.Season, SlowClip)), float32(clamp(in.Bulk, in.Rates.BulkClip)), &unbounded, &in.Rates.Sum)
+}
+
+// Rows are some rows, a bit each.
+type Rows uint32
+
+// Next takes the first row out.
+func (r *Rows) Next() (row int) {
+	row = bits.TrailingZeros32(uint32(*r))
+	*r &= *r - 1
+	return row
+}
+
+// evident is the row where x is more than what says nothing.
+func evident(x float64, row int) Rows {
+	if x > calmZ {
+		return 1 << row
 	}
-	weigh(rowRampUp, logAt(float64(slope), floorZ))
-	weigh(rowRampDown, logAt(-float64(slope), floorZ))
+	return 0
+}
+
+// Lasting are the rows of Sums that say something by their memory as it is.
+func (c *Cells) Lasting(r *tuning.Sum) Rows {
+	slow := float64(r.SlowGain * c.Mem[windows[rowSlowUp]])
+	ramp := (*[2]float32)(c.Mem[windows[rowRampUp]:])
+	slope := float64(rampGain * (ramp[0] - ramp[1]))
+	sums := (*[4]float32)(c.Mem[windows[rowCusum]:])
+	found := evident(slow, rowSlowUp) | evident(-slow, rowSlowDown) | evident(slope, rowRampUp) | evident(-slope, rowRampDown)
+	for k, x := range sums {
+		found |= evident(float64(x), rowCusum+k)
+	}
+	return found
+}
+
+// Evident are the rows of Points to which a sample may say something. The others need not be asked: they are told here
+// that it is of no matter.
+func (c *Cells) Evident(in *Input) Rows {
+	found := evident(in.Season, rowSeasonUp) | evident(-in.Season, rowSeasonDown) | evident(in.Local, rowLocalUp) | evident(-in.Local, rowLocalDown) |
+		evident(in.Far, rowGlobalUp) | evident(-in.Far, rowGlobalDown)
+	repeats, zeros := c.Runs()
+	if in.Value != in.Last || in.Gap {
+		*repeats = 0
+	} else {
+		found |= 1 << rowStuck
+	}
+	if in.Value != 0 || in.Gap {
+		*zeros = 0
+	} else {
+		found |= 1 << rowZero
+	}
+	top, bottom := (*[2]float32)(c.Mem[windows[rowRecordUp]:]), (*[2]float32)(c.Mem[windows[rowRecordDown]:])
+	if in.Value > float64(top[0]) || top[1] == 0 {
+		found |= 1 << rowRecordUp
+	}
+	if -in.Value > float64(bottom[0]) || bottom[1] == 0 {
+		found |= 1 << rowRecordDown
+	}
+	return found
 }
 
 // Records are the highest and the lowest value in memory.
@@ -207,9 +270,7 @@ func (c *Cells) Window(i int) *[Words]float32 { return (*[Words]float32)(c.Mem[w
 // Reset gives every cell its prior.
 func (c *Cells) Reset(p *tuning.Params) {
 	*c = Cells{}
-	for i := range table {
-		c.put(i, fit(&table[i], p, &Counts{}))
-	}
+	c.Fit(p, &[Count]Counts{})
 }
 
 func (c *Cells) put(i int, law Gumbel) { c.Place[i], c.Scale[i] = pack(law.Place), pack(law.Scale) }
@@ -247,17 +308,19 @@ func (c *Cells) Statistic(i int, u float64) float64 {
 
 // Close files the largest statistics of the block and fits again.
 func (c *Cells) Close(p *tuning.Params, n *[Count]Counts) {
+	q := quantileOf(p.Quantile)
 	for i := range table {
-		n[i].add(int(c.Peak[i]), p)
-		c.Peak[i] = 0
-		c.put(i, fit(&table[i], p, &n[i]))
+		sum := n[i].add(int(c.Peak[i]), p)
+		c.put(i, fit(&table[i], p, &n[i], q, sum))
 	}
+	c.Peak = [Count]uint8{}
 }
 
 // Fit sets every law by the counts.
 func (c *Cells) Fit(p *tuning.Params, n *[Count]Counts) {
+	q := quantileOf(p.Quantile)
 	for i := range table {
-		c.put(i, fit(&table[i], p, &n[i]))
+		c.put(i, fit(&table[i], p, &n[i], q, n[i].sum()))
 	}
 }
 

@@ -56,7 +56,8 @@ type Detector struct {
 	Family Family  // whose cost and least scale hold
 	Width  float64 // bin width of the calibration, 0 for the common one
 	Plain  bool    // the statistic is in units of the tail already: no calibration
-	// Stat updates the test's memory with a sample and returns its statistic, e.g. log |z|.
+	// Stat updates the test's memory with a sample and returns its statistic, e.g. log |z|. That of a row of Sums, whose
+	// memory Cells.Sum updates, only says what is in it.
 	Stat func(m *[Words]float32, in *Input) float64
 	// Turn updates the memory of a row that looks at each sample with what lasts longer, once a beat; nil: there is none.
 	Turn func(m *[Words]float32, in *Input)

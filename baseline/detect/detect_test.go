@@ -3,6 +3,7 @@ package detect_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,15 +21,16 @@ func input(r *tuning.Rates, z float64) *detect.Input {
 func TestEveryRow(t *testing.T) {
 	rates := tuning.NewRates(tuning.Default(), 60)
 	names := map[string]bool{}
-	for _, d := range detect.All() {
+	for i, d := range detect.All() {
 		t.Run(d.Name, func(t *testing.T) {
 			require.False(t, names[d.Name], "name twice")
 			names[d.Name] = true
 			require.Equal(t, d.Name, detect.ByName(d.Name).Name)
 			require.NotNil(t, d.Say, "a row says what it saw")
-			var m [detect.Words]float32
+			var c detect.Cells
 			for _, z := range []float64{0, 1, -1, 1e300, -1e300, 5e-324, 0, 0} {
-				y := d.Stat(&m, input(rates, z))
+				c.SumAll(input(rates, z))
+				y := d.Stat(c.Window(i), input(rates, z))
 				require.False(t, math.IsNaN(y), "z %g", z)
 				require.GreaterOrEqual(t, y, d.Floor)
 			}
@@ -52,9 +54,11 @@ func TestEveryRowSeesWhatItIsFor(t *testing.T) {
 		"cusum_short_up": "shift", "cusum_long_up": "shift", "ramp_up": "ramp", "variance_up": "jumpy", "stuck": "stuck", "likelihood": "jumpy",
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := detect.ByName(name)
+			row := slices.IndexFunc(detect.All(), func(d detect.Detector) bool { return d.Name == name })
+			d := detect.All()[row]
 			var c detect.Law
-			var mem [detect.Words]float32
+			var cells detect.Cells
+			mem := cells.Window(row)
 			c.Reset(&d, &p)
 			r := rand.New(rand.NewPCG(1, 1))
 			last, calm := 10.0, 0.0
@@ -66,9 +70,10 @@ func TestEveryRowSeesWhatItIsFor(t *testing.T) {
 				if in.Value == in.Last {
 					in.Same = 1
 				}
-				y := d.Stat(&mem, in)
+				cells.SumAll(in)
+				y := d.Stat(mem, in)
 				if d.Turn != nil {
-					d.Turn(&mem, in)
+					d.Turn(mem, in)
 				}
 				c.Max = max(c.Max, float32(y))
 				return c.Score(y)
@@ -135,4 +140,43 @@ func argmax(v []float64) int {
 		}
 	}
 	return best
+}
+
+// What is skipped says nothing: a row that is not asked would have returned its floor.
+func TestRowsThatAreNotAskedHaveNothingToSay(t *testing.T) {
+	rates := tuning.NewRates(tuning.Default(), 60)
+	r := rand.New(rand.NewPCG(4, 4))
+	var asked, all detect.Cells
+	last := 0.0
+	for n := range 20_000 {
+		z := r.NormFloat64() * []float64{0.1, 1, 3}[n/7%3]
+		if n%5 < 3 {
+			z = float64(int(z))
+		}
+		in := input(rates, z)
+		in.Value, in.Last, in.Gap, last = z, last, n%50 == 0, z
+		points := asked.Evident(in)
+		asked.SumAll(in)
+		all.SumAll(in)
+		sums := asked.Lasting(&rates.Sum)
+		for i, d := range detect.All() {
+			if !d.Each {
+				continue
+			}
+			rows := points
+			if d.Sums {
+				rows = sums
+			}
+			want, got := d.Stat(all.Window(i), in), d.Floor
+			if rows&(1<<i) != 0 {
+				got = d.Stat(asked.Window(i), in)
+			}
+			require.Equal(t, want, got, "%s of sample %d", d.Name, n)
+			if d.Turn != nil {
+				d.Turn(all.Window(i), in)
+				d.Turn(asked.Window(i), in)
+			}
+		}
+		require.Equal(t, all, asked, "sample %d", n)
+	}
 }

@@ -16,13 +16,8 @@ var (
 )
 
 func ramp(sign float64) func(*[Words]float32, *Input) float64 {
-	return func(m *[Words]float32, in *Input) float64 {
-		z := clamp(in.Bulk, in.Rates.BulkClip)
-		fast, slow := float64(m[0]), float64(m[1])
-		fast += in.Rates.Ramp * (z - fast)
-		slow += in.Rates.Ramp / 3 * (z - slow)
-		m[0], m[1] = float32(fast), float32(slow)
-		return logAt(sign*(fast-slow)*rampGain, floorZ)
+	return func(m *[Words]float32, _ *Input) float64 {
+		return logAt(sign*float64(rampGain*(m[0]-m[1])), floorZ)
 	}
 }
 

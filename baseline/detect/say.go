@@ -142,7 +142,7 @@ func sayRecord(sign float64) func(*Facts) string {
 func saySlow(sign float64) func(*Facts) string {
 	return func(f *Facts) string {
 		about := "about"
-		if math.Abs(f.Value-f.Expected) > slowClip*f.Scale {
+		if math.Abs(f.Value-f.Expected) > SlowClip*f.Scale {
 			about = "at least" // what is clipped counts for less
 		}
 		return fmt.Sprintf("%s; over the last hours on average %s %s %s %s", f.Num(f.Value), about, f.Num(sign*float64(f.Mem[0])*f.Scale), side(sign), f.rhythm())

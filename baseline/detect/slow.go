@@ -9,15 +9,11 @@ var (
 	slowDown = Detector{Family: tuning.Slow, Name: "slow_down", Kind: Collective, Up: -1, Each: true, Floor: floorZ, Prior: priorZ, Say: saySlow(-1), Stat: slowStat(-1), Sums: true}
 )
 
-// slowClip bounds a single sample's part, in spreads.
-const slowClip = 8
+// SlowClip bounds a single sample's part, in spreads.
+const SlowClip = 8
 
 func slowStat(sign float64) func(*[Words]float32, *Input) float64 {
 	return func(m *[Words]float32, in *Input) float64 {
-		r := in.Rates
-		x := float64(m[0])
-		x += r.Slow * (clamp(in.Season, slowClip) - x)
-		m[0] = float32(x)
-		return logAt(sign*r.SlowGain*x, floorZ)
+		return logAt(sign*float64(in.Rates.Sum.SlowGain*m[0]), floorZ)
 	}
 }

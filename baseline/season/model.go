@@ -115,6 +115,12 @@ func (m *Model) At(t int64) Moment {
 	return Moment{Day: day, Slot: int(slot), Frac: frac, LastSlot: int(m.Slot), NewSlot: day != int64(m.Day) || slot != int64(m.Slot)}
 }
 
+// Within says whether t lies in the current slot, and when that began (unix milliseconds).
+func (m *Model) Within(t int64) (begin int64, ok bool) {
+	in := m.cal.Local(t) - int64(m.Day)*dayMs - int64(m.Slot)*m.slotMs
+	return t - in, m.Slot >= 0 && in >= 0 && in < m.slotMs
+}
+
 // Advance moves the model to a moment. It needs the archive when the moment is in a new slot.
 func (m *Model) Advance(mo Moment) {
 	if !mo.NewSlot {
