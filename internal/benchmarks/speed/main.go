@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 
 	"github.com/tidemark/tidemark/internal/benchmarks/figures"
@@ -34,8 +35,20 @@ func main() {
 	rounds := flag.Int("rounds", 101, "Slices of each part.")
 	million := flag.Int("series", 1_000_000, "Series of the large fleet.")
 	only := flag.String("only", "", "Measure this part alone (learn, score, export) and write nothing.")
+	profile := flag.String("profile", "", "File to write a processor profile to, for pprof.")
 	flag.Parse()
 	runtime.GOMAXPROCS(1)
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(f)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "speed:", err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	b := &bench{rounds: *rounds, million: *million}
 	if err := b.run(*only, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "speed:", err)
@@ -47,7 +60,7 @@ func (b *bench) run(only, out string) error {
 	for _, p := range []struct {
 		name string
 		fn   func() error
-	}{{"learn", b.learn}, {"export", b.export}, {"score", b.score}} {
+	}{{"learn", b.learn}, {"export", b.export}, {"score", b.score}, {"split", b.split}} {
 		if only != "" && only != p.name {
 			continue
 		}
