@@ -254,6 +254,24 @@ func (e *Engine) Holding(words []string, except string) func(*Series) bool {
 	}
 }
 
+// Bearing returns a test for series one of whose labels' names or values passes a test. Each text is tested once, not that of
+// every series.
+func (e *Engine) Bearing(passes func(text string) bool) func(*Series) bool {
+	t := &e.symbols
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	has := make([]bool, len(t.text))
+	for id, text := range t.text {
+		has[id] = id > 0 && passes(text)
+	}
+	return func(s *Series) bool {
+		s.mu.Lock()
+		p := s.packed()
+		s.mu.Unlock()
+		return p.holds(has, 0, false)
+	}
+}
+
 // holds says whether one of the numbers is among those; the label of the name skip does not count.
 func (p packed) holds(among []bool, skip uint32, skips bool) bool {
 	for name, value := range p.pairs(skip, skips) {

@@ -21,18 +21,19 @@ import (
 // build gathers what a ranking may read: the samples up to a moment of every watched series that belongs to
 // an entity, the graph, the changes, and what was counted of pushed lines and spans.
 func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.Time) cause.Case {
+	view := ev.deps.graph.At(q.FirstAlert)
+	external := labels.EmptyLabels()
+	if ev.deps.external != nil {
+		external = ev.deps.external()
+	}
+	ev.recall(ctx, q, view, external)
 	var fresh map[*entry][]web.Point
 	var onset time.Time
 	if isAhead(look.Sub(q.FirstAlert)) {
 		// So young a fault shows in few samples: a start that is looked for would often lie minutes too early, and
 		// what is normal would outweigh what is not.
 		onset = q.Onset
-		fresh = ev.fresh.upTo(ctx, ev.deps, q.FirstAlert, look)
-	}
-	view := ev.deps.graph.At(q.FirstAlert)
-	external := labels.EmptyLabels()
-	if ev.deps.external != nil {
-		external = ev.deps.external()
+		fresh = ev.fresh.upTo(ctx, ev.deps, q.FirstAlert, look, external)
 	}
 	c := cause.Case{ID: q.Incident, AlertTime: q.FirstAlert, FaultTime: onset, Attributes: map[string]map[string]string{}}
 	for _, e := range q.Entities {
@@ -58,6 +59,48 @@ func (ev *evidence) build(ctx context.Context, q correlate.Question, look time.T
 		c.Symptom = cause.Symptom{Entity: e}
 	}
 	return c
+}
+
+// recall has the samples of the series read that belong to the entities of a question, where a large fleet does not keep
+// them: the anomalous ones first, as many as one look may ask for.
+func (ev *evidence) recall(ctx context.Context, q correlate.Question, view *topology.View, external labels.Labels) {
+	s := ev.deps.scorer
+	all := s.all()
+	if s.recall == nil || !slices.ContainsFunc(all, (*entry).isLarge) {
+		return
+	}
+	names := map[string]bool{}
+	for _, e := range q.Entities {
+		names[e.Name] = true
+	}
+	if e, ok := entityOf(labelsOf(q.Symptom), view, ev.deps.labels); ok {
+		names[e] = true
+	}
+	bears := s.engine.Bearing(func(text string) bool {
+		if names[text] {
+			return true
+		}
+		n, ok := view.ByAddress(text)
+		return ok && names[view.Entities[n].Name]
+	})
+	var active, calm []*entry
+	for _, e := range all {
+		if !bears(e.series) {
+			continue
+		}
+		get := e.series.Labels().Get
+		name, ok := entityOf(get, view, ev.deps.labels)
+		switch named := ok && names[name] || names[get("client")] && names[get("server")]; {
+		case named && e.series.Last().Active:
+			active = append(active, e)
+		case named:
+			calm = append(calm, e)
+		}
+	}
+	want := append(active, calm...)
+	if err := s.recall.samples(ctx, want[:min(len(want), recalledAtOnce)], external); err != nil && ctx.Err() == nil {
+		s.logger.Debug("Reading the samples of an incident's series failed", "incident", q.Incident, "err", err)
+	}
 }
 
 func labelsOf(ls model.LabelSet) func(string) string {
@@ -97,6 +140,10 @@ func entityOf(get func(string) string, view *topology.View, cfg *correlate.Confi
 
 // asSeries is the entry as a ranking of a moment reads it; fresh is what was read ahead of scoring.
 func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, external labels.Labels, firstAlert, look time.Time, fresh []web.Point) (cause.Series, bool) {
+	recent := e.recentPoints()
+	if len(recent) == 0 && len(fresh) == 0 {
+		return cause.Series{}, false
+	}
 	s := cause.Series{Metric: e.watch.metric, Name: e.watch.Name, Query: e.query(external), Say: e.say}
 	if client, server := e.series.Labels().Get("client"), e.series.Labels().Get("server"); client != "" && server != "" {
 		s.Entity, s.Peer = client, server
@@ -119,7 +166,7 @@ func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, external la
 	if len(fresh) > 0 {
 		until = firstAlert.Add(-aheadBack)
 	}
-	add(e.recentPoints(), time.Time{}, until)
+	add(recent, time.Time{}, until)
 	add(fresh, until, look)
 	old := max(0, len(s.T)-rankedSamples)
 	s.T, s.V = s.T[old:], s.V[old:]
@@ -129,7 +176,13 @@ func (e *entry) asSeries(view *topology.View, cfg *correlate.Config, external la
 // query is PromQL for this series alone: the watch's expression with the series' labels as matchers
 // of every selector in it, but for those that Prometheus added to what it sent.
 func (e *entry) query(external labels.Labels) string {
-	return narrow(e.watch.Expr, without(e.series.Labels(), external))
+	var own []*labels.Matcher
+	without(e.series.Labels(), external).Range(func(l labels.Label) {
+		if l.Name != model.MetricNameLabel {
+			own = append(own, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
+		}
+	})
+	return narrow(e.watch.Expr, own...)
 }
 
 // without leaves out labels that have the very value of an external one.
@@ -146,8 +199,8 @@ func without(ls, external labels.Labels) labels.Labels {
 	return b.Labels()
 }
 
-// narrow adds labels as equality matchers to every selector of expr that has no matcher for them.
-func narrow(expr string, ls labels.Labels) string {
+// narrow adds matchers to every selector of expr that fixes no value of their label.
+func narrow(expr string, add ...*labels.Matcher) string {
 	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
 	if err != nil {
 		return expr
@@ -157,12 +210,11 @@ func narrow(expr string, ls labels.Labels) string {
 		if !ok {
 			return nil
 		}
-		ls.Range(func(l labels.Label) {
-			if l.Name == model.MetricNameLabel || slices.ContainsFunc(vs.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == l.Name && m.Type == labels.MatchEqual }) {
-				return
+		for _, by := range add {
+			if !slices.ContainsFunc(vs.LabelMatchers, func(m *labels.Matcher) bool { return m.Name == by.Name && m.Type == labels.MatchEqual }) {
+				vs.LabelMatchers = append(vs.LabelMatchers, by)
 			}
-			vs.LabelMatchers = append(vs.LabelMatchers, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
-		})
+		}
 		return nil
 	})
 	return parsed.String()
@@ -230,35 +282,4 @@ func (s *scorer) complete(notBefore time.Time) time.Time {
 		return s.now().Add(time.Hour) // Nothing is waited for.
 	}
 	return first
-}
-
-// ring keeps the last samples of a series with their scores.
-type ring struct {
-	buf  []web.Point
-	next int
-}
-
-// ringSize is how many samples of a series are kept for charts and rankings.
-const ringSize = 240
-
-// add appends a point, or replaces the last one when it is of the same time: the whole of a tick may
-// change what a sample scored.
-func (r *ring) add(p web.Point) {
-	if n := len(r.buf); n > 0 {
-		if last := &r.buf[(r.next+n-1)%n]; last.Time == p.Time {
-			*last = p
-			return
-		}
-	}
-	if len(r.buf) < ringSize {
-		r.buf = append(r.buf, p)
-		return
-	}
-	r.buf[r.next] = p
-	r.next = (r.next + 1) % ringSize
-}
-
-// points are the kept samples, oldest first.
-func (r *ring) points() []web.Point {
-	return slices.Concat(r.buf[r.next:], r.buf[:r.next])
 }

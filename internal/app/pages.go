@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -196,6 +197,10 @@ func (p *pages) SeriesDetail(watch, labels string) (web.SeriesDetail, bool) {
 	e, ok := p.s.scorer.find(watch, labels)
 	if !ok {
 		return web.SeriesDetail{}, false
+	}
+	// What fails is in the log; the page stands without its chart.
+	if err := p.s.scorer.recall.samples(context.Background(), []*entry{e}, p.s.externalLabels()); err != nil {
+		p.s.logger.Debug("Reading the samples of a series failed", "watch", watch, "labels", labels, "err", err)
 	}
 	d := web.SeriesDetail{SeriesRow: e.row(), Points: e.recentPoints()}
 	d.SeriesWhy = e.why(p.s.externalLabels())

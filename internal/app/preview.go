@@ -33,20 +33,20 @@ type preview struct {
 }
 
 // upTo returns samples of every watch from aheadBack before the first alert up to look at least.
-func (p *preview) upTo(ctx context.Context, deps evidenceDeps, firstAlert, look time.Time) map[*entry][]web.Point {
+func (p *preview) upTo(ctx context.Context, deps evidenceDeps, firstAlert, look time.Time, external labels.Labels) map[*entry][]web.Point {
 	if from := firstAlert.Add(-aheadBack); p.points == nil || from.Before(p.from) || look.After(p.to) {
 		p.from, p.to = from, deps.now().Add(-ingestDelay)
 		if p.to.Before(look) {
 			p.to = look
 		}
-		p.points = deps.scorer.readAhead(ctx, p.from, p.to)
+		p.points = deps.scorer.readAhead(ctx, p.from, p.to, external)
 	}
 	return p.points
 }
 
-// readAhead evaluates every watch between two times. A watch that cannot be read in
-// time is left out.
-func (s *scorer) readAhead(ctx context.Context, from, to time.Time) map[*entry][]web.Point {
+// readAhead evaluates every watch between two times, of a large one the series alone whose samples are kept. A
+// watch that cannot be read in time is left out.
+func (s *scorer) readAhead(ctx context.Context, from, to time.Time, external labels.Labels) map[*entry][]web.Point {
 	ctx, cancel := context.WithTimeout(ctx, aheadTimeout)
 	defer cancel()
 	var mu sync.Mutex
@@ -54,12 +54,12 @@ func (s *scorer) readAhead(ctx context.Context, from, to time.Time) map[*entry][
 	var g errgroup.Group
 	g.SetLimit(aheadReads)
 	for _, w := range s.watchList() {
-		known := s.ringed(w)
+		expr, known := s.ringed(w, external)
 		if len(known) == 0 {
 			continue
 		}
 		g.Go(func() error {
-			err := s.read.Range(ctx, w.Expr, from, to, aheadStep, func(ls labels.Labels, t []int64, v []float64) error {
+			err := s.read.Range(ctx, expr, from, to, aheadStep, func(ls labels.Labels, t []int64, v []float64) error {
 				e := known[ls.String()]
 				if e == nil {
 					return nil
@@ -81,15 +81,21 @@ func (s *scorer) readAhead(ctx context.Context, from, to time.Time) map[*entry][
 	return out
 }
 
-// ringed are the series of a watch whose samples are kept, by their labels' text.
-func (s *scorer) ringed(w *watch) map[string]*entry {
+// ringed are the series of a watch whose samples are kept, by their labels' text, and PromQL for them.
+func (s *scorer) ringed(w *watch, external labels.Labels) (expr string, known map[string]*entry) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := map[string]*entry{}
-	for _, e := range w.list {
+	list := w.list[:len(w.list):len(w.list)]
+	s.mu.Unlock()
+	known = map[string]*entry{}
+	var of []*entry
+	for _, e := range list {
 		if e.rest().ring != nil {
 			known[e.series.Labels().String()] = e
+			of = append(of, e)
 		}
 	}
-	return known
+	if len(of) < len(list)/2 {
+		return alone(w, of, external), known
+	}
+	return w.Expr, known
 }

@@ -52,6 +52,7 @@ type scorer struct {
 
 	gate    *admit.Gate
 	live    *live
+	recall  *recall // Nil in tests: nobody asks for samples that are not kept.
 	learned atomic.Bool
 	taken   atomic.Int64 // Samples learned and scored.
 	lit     int64        // The newest step at which any series had a sample, in ms; used by the scoring loop alone.
@@ -210,52 +211,6 @@ func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time, tic
 		return fmt.Errorf("evaluate watch %s: %w", w.Name, err)
 	}
 	return nil
-}
-
-// tickSamples bounds the samples that are held until all series of their tick are there.
-const tickSamples = 1 << 20
-
-// slice is how far one call evaluates a watch from a time on, and where to collect its samples when they are to be
-// fed tick by tick.
-func (s *scorer) slice(w *watch, from, end time.Time) (to time.Time, together *ticks) {
-	to = from.Add(learnSlice)
-	if len(w.GroupBy) > 0 {
-		alone := time.UnixMilli(max(end.Add(-baseline.Together).UnixMilli(), s.engine.FiledBefore(s.now())))
-		if from.Before(alone) {
-			to = minTime(to, alone.Truncate(w.interval))
-		} else {
-			s.mu.Lock()
-			steps := tickSamples / max(1, len(w.list))
-			s.mu.Unlock()
-			to = from.Add(time.Duration(min(max(1, steps), int(time.Hour*24/w.interval))) * w.interval)
-			together = &ticks{s.engine.Ticks(w.Name), map[*baseline.Series]*entry{}}
-		}
-	}
-	return minTime(to, end), together
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// ticks are the samples of a slice of a watch whose series are compared.
-type ticks struct {
-	*baseline.Ticks
-	of map[*baseline.Series]*entry
-}
-
-func (k *ticks) add(e *entry, t []int64, v []float64) {
-	k.of[e.series] = e
-	k.Add(e.series, t, v)
-}
-
-// feed observes them tick by tick; the tick at open is left without its end.
-func (k *ticks) feed(open int64) {
-	k.Feed(open, func(bs *baseline.Series, sc baseline.Score) { k.of[bs].keep(sc, true) },
-		func(f baseline.Finding) { k.of[f.Series].found(f) })
 }
 
 // blindFrom is how many series there must be before the silence of all of them is taken for that of the monitoring.
