@@ -28,6 +28,7 @@ const command = "make bench-scale"
 type bench struct {
 	series  int
 	observe string
+	steps   int
 	list    []figures.Figure
 }
 
@@ -37,6 +38,7 @@ func main() {
 	binary := flag.String("binary", "bin/tidemark", "The sidecar.")
 	flag.IntVar(&b.series, "series", 1_000_000, "Series of the fleet.")
 	flag.StringVar(&b.observe, "observe", "", "baseline.observe, for example 7d; empty: all of the history.")
+	flag.IntVar(&b.steps, "steps", 4, "Steps to score.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -126,30 +128,9 @@ func (b *bench) measure(ctx context.Context, binary, dir, addr string) error {
 		b.add("time for which learning left Prometheus alone", paused, "s", math.NaN(), math.NaN())
 	}
 
-	// One step from just before it is due until it is scored.
-	next := time.Now().Truncate(step).Add(step)
-	if err := sleep(ctx, time.Until(next.Add(-2*time.Second))); err != nil {
+	if err := b.score(ctx, p); err != nil {
 		return errors.Join(err, p.stop())
 	}
-	scored, _ := p.metric(ctx, "tidemark_samples_scored_total")
-	before, err := p.cpu()
-	if err != nil {
-		return errors.Join(err, p.stop())
-	}
-	if err := p.await(ctx, "tidemark_samples_scored_total", scored+n); err != nil {
-		return errors.Join(err, p.stop())
-	}
-	took := time.Since(next)
-	if err := sleep(ctx, 3*time.Second); err != nil {
-		return errors.Join(err, p.stop())
-	}
-	after, err := p.cpu()
-	if err != nil {
-		return errors.Join(err, p.stop())
-	}
-	b.add("processor time of a step, all series read and scored", after-before, "core-s", math.NaN(), math.NaN())
-	b.add("share of a core when a step is scored each minute", (after-before)/60, "core", math.NaN(), 0.05)
-	b.add("time until a step was scored", took.Seconds(), "s", math.NaN(), math.NaN())
 	list, err := p.get(ctx, "/api/v1/series?limit=200")
 	if err != nil {
 		return errors.Join(err, p.stop())
@@ -194,6 +175,42 @@ func (b *bench) measure(ctx context.Context, binary, dir, addr string) error {
 	}
 	b.add("restart: loaded, the gap caught up, scoring", time.Since(begin).Seconds(), "s", 60, math.NaN())
 	return p.stop()
+}
+
+// score measures steps, each from just before it is due until it is scored: those of a slot of the day, so that one of
+// them ends it.
+func (b *bench) score(ctx context.Context, p *process) error {
+	var all, most, longest float64
+	for range b.steps {
+		next := time.Now().Truncate(step).Add(step)
+		if err := sleep(ctx, time.Until(next.Add(-2*time.Second))); err != nil {
+			return err
+		}
+		scored, _ := p.metric(ctx, "tidemark_samples_scored_total")
+		before, err := p.cpu()
+		if err != nil {
+			return err
+		}
+		if err := p.await(ctx, "tidemark_samples_scored_total", scored+float64(b.series)); err != nil {
+			return err
+		}
+		longest = max(longest, time.Since(next).Seconds())
+		if err := sleep(ctx, 3*time.Second); err != nil {
+			return err
+		}
+		after, err := p.cpu()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "the step at %s: %.3g core-s\n", next.UTC().Format("15:04"), after-before)
+		all, most = all+after-before, max(most, after-before)
+	}
+	mean := all / float64(b.steps)
+	b.add(fmt.Sprintf("processor time of a step, all series read and scored, mean of %d", b.steps), mean, "core-s", math.NaN(), math.NaN())
+	b.add("processor time of a step, the dearest", most, "core-s", math.NaN(), math.NaN())
+	b.add("share of a core when a step is scored each minute", mean/60, "core", math.NaN(), 0.05)
+	b.add("time until a step was scored, the longest", longest, "s", math.NaN(), math.NaN())
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
