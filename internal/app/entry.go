@@ -29,7 +29,8 @@ type entry struct {
 	lastActive int64
 	more       *more // Nil: it has none of that.
 
-	before    bool // Anomalous before the step that is being scored; used by the scoring loop alone.
+	active    bool // An anomaly lasts; used by who scores the watch alone.
+	before    bool // One did before the step that is being scored; the same.
 	forgotten bool // Dropped; the same.
 }
 
@@ -87,6 +88,14 @@ func (e *entry) texts() *texts {
 		return kept
 	}
 	return textsOf(e.series.Labels(), e.watch.Name)
+}
+
+// block is that of the texts.
+func (e *entry) block() string {
+	if kept := e.rest().kept; kept != nil {
+		return kept.block
+	}
+	return export.Block(export.SeriesLabels(e.series.Labels(), e.watch.Name))
 }
 
 func labelSetOf(ls labels.Labels) model.LabelSet {
@@ -191,7 +200,7 @@ func (e *entry) found(f baseline.Finding) { e.keep(f.Score, e.lastSample == f.Sc
 
 // note is keep for callers that hold the lock.
 func (e *entry) note(sc baseline.Score, sample bool) {
-	e.seen = sc.Time
+	e.seen, e.active = sc.Time, sc.Active
 	if sample {
 		e.lastSample = sc.Time
 	}
@@ -244,7 +253,7 @@ func (e *entry) fill(out *export.Series) {
 	*out = export.Series{
 		Owner: e, Watch: e.watch.Name, Time: sc.Time,
 		Observed: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper,
-		Score: sc.Raw, Alarm: sc.Alarm, BudgetRatio: e.series.BudgetRatio(),
+		Score: sc.Raw, Alarm: sc.Alarm,
 		Active: out.Active[:0], Forecasts: out.Forecasts[:0], Limits: out.Limits[:0],
 	}
 	if kept {
@@ -265,8 +274,9 @@ func (e *entry) name(out *export.Series) {
 	out.Block, out.Labels = text.block, text.labels
 }
 
-// fillAhead adds what is to come.
-func (e *entry) fillAhead(out *export.Series) {
+// fillRest adds what is only looked up for series that are written: how the budget is spent, and what is to come.
+func (e *entry) fillRest(out *export.Series) {
+	out.BudgetRatio = e.series.BudgetRatio()
 	for _, h := range horizons {
 		f := e.series.Forecast(h.ahead)
 		if math.IsInf(f.Lower, 0) || math.IsInf(f.Upper, 0) { // nothing that one could draw

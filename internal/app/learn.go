@@ -69,6 +69,9 @@ func (s *scorer) learn(ctx context.Context, w *watch) error {
 		if err == nil {
 			s.mu.Lock()
 			w.learned, w.done = true, 1
+			for _, e := range w.list {
+				e.before = e.active // What began in the history is not told as new.
+			}
 			s.mu.Unlock()
 			return nil
 		}

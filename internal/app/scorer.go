@@ -256,9 +256,6 @@ func (s *scorer) tick(ctx context.Context) {
 // score evaluates the steps of a watch that are due, marks the series that gave no sample, and tells
 // what is anomalous.
 func (s *scorer) score(ctx context.Context, w *watch) error {
-	for _, e := range s.inOrder(w) {
-		e.before = e.series.Last().Active
-	}
 	done, err := s.advance(ctx, w)
 	s.note(w, err)
 	if err != nil || !done {
@@ -282,18 +279,19 @@ func (s *scorer) score(ctx context.Context, w *watch) error {
 		}
 	}
 	for _, e := range entries {
-		sc := e.series.Last()
-		if sc.Active {
+		if !e.active && !e.before {
+			continue
+		}
+		if e.active {
 			e.mu.Lock()
 			e.lastActive = last
 			e.mu.Unlock()
 			if !e.before {
-				s.metrics.anomalies.WithLabelValues(string(sc.Kind)).Inc()
+				s.metrics.anomalies.WithLabelValues(string(e.series.Last().Kind)).Inc()
 			}
 		}
-		if sc.Active || e.before {
-			s.anomaly(s.now(), e)
-		}
+		s.anomaly(s.now(), e)
+		e.before = e.active
 	}
 	s.forget(w, last)
 	return nil
@@ -307,7 +305,7 @@ func (s *scorer) inOrder(w *watch) []*entry {
 		list := slices.Clone(w.list) // Others walk the old one.
 		blocks := make(map[*entry]string, len(list))
 		for _, e := range list {
-			blocks[e] = e.texts().block
+			blocks[e] = e.block()
 		}
 		slices.SortFunc(list, func(a, b *entry) int { return strings.Compare(blocks[a], blocks[b]) })
 		w.list, w.sorted = list, true

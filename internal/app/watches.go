@@ -229,6 +229,8 @@ func (s *scorer) known(w *watch, ls labels.Labels) *entry {
 // enter begins to watch a series; the lock is held.
 func (s *scorer) enter(w *watch, ls labels.Labels) *entry {
 	e := &entry{series: s.engine.Add(w.Name, ls, w.interval, seriesOptions(w)), watch: w}
+	e.active = e.series.Last().Active
+	e.before = e.active
 	if len(s.entries) < export.AutoLimit {
 		e.more = &more{ring: &ring{}, kept: textsOf(ls, w.Name)}
 	}
@@ -371,4 +373,4 @@ func (s *scorer) Each(fn func(*export.Series)) {
 func (*scorer) Name(out *export.Series) { out.Owner.(*entry).name(out) }
 
 // Fill implements export.Filler.
-func (*scorer) Fill(out *export.Series) { out.Owner.(*entry).fillAhead(out) }
+func (*scorer) Fill(out *export.Series) { out.Owner.(*entry).fillRest(out) }

@@ -142,8 +142,8 @@ type Namer interface {
 	Name(s *Series)
 }
 
-// Filler is a Source that adds forecasts and limits only to the series that are written: they cost more than all
-// else of a series.
+// Filler is a Source that adds forecasts, limits and the budget ratio only to the series that are written: they cost more
+// than all else of a series.
 type Filler interface {
 	Fill(s *Series)
 }

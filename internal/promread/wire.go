@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -112,11 +113,7 @@ func (r *labelReader) build(b []byte) (labels.Labels, error) {
 		return labels.EmptyLabels(), errLabels
 	}
 	r.builder.Reset()
-	all, text := b, string(b) // All names and values are parts of one string.
-	part := func(of []byte) string {
-		at := cap(all) - cap(of)
-		return text[at : at+len(of)]
-	}
+	r.builder.SetUnsafeAdd(true) // What Labels makes has copies of all texts.
 	for len(b) > 0 {
 		pair, n := protowire.ConsumeBytes(b)
 		if n < 0 {
@@ -128,7 +125,7 @@ func (r *labelReader) build(b []byte) (labels.Labels, error) {
 			return labels.EmptyLabels(), err
 		}
 		if len(value) > 0 { // An empty value is no label.
-			r.builder.Add(part(name), part(value))
+			r.builder.Add(text(name), text(value))
 		}
 	}
 	r.builder.Sort()
@@ -138,6 +135,9 @@ func (r *labelReader) build(b []byte) (labels.Labels, error) {
 	}
 	return lset, nil
 }
+
+// text is b without a copy: it holds until b is overwritten.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // parseLabel returns name and value of a Label message; they are parts of it. Labels are read of every series in each
 // step: nothing is copied here.
