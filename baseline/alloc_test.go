@@ -5,6 +5,7 @@
 package baseline_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -15,17 +16,21 @@ import (
 )
 
 func TestLearningAllocatesNothing(t *testing.T) {
-	const n = 3 * 1440
-	e := engine(t)
-	s := e.Add("w", labels.FromStrings("i", "0"), time.Minute, baseline.SeriesOptions{})
-	feed(s, monday, 3*1440, time.Minute, wave)
-	at, v := make([]int64, n), make([]float64, n)
-	next := monday.Add(3 * 24 * time.Hour).UnixMilli()
-	require.Zero(t, testing.AllocsPerRun(3, func() { // Three days, with their slots, blocks and hours.
-		for i := range at {
-			at[i], v[i] = next, wave(i)
-			next += 60e3
-		}
-		s.ObserveAll(at, v, nil)
-	}))
+	for name, from := range map[string]int64{"observed": math.MinInt64, "skimmed": math.MaxInt64} {
+		t.Run(name, func(t *testing.T) {
+			const n = 3*1440 + 7
+			s := engine(t).Add("w", labels.FromStrings("i", "0"), time.Minute, baseline.SeriesOptions{})
+			at, v := make([]int64, n), make([]float64, n)
+			next := monday.UnixMilli()
+			learn := func() { // Three days, with their slots, blocks and hours.
+				for i := range at {
+					at[i], v[i] = next, wave(i)
+					next += 60e3
+				}
+				s.Learn(at, v, from, nil)
+			}
+			learn()
+			require.Zero(t, testing.AllocsPerRun(3, learn))
+		})
+	}
 }

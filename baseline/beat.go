@@ -55,6 +55,7 @@ type live struct {
 type work struct {
 	in   detect.Input
 	live live
+	skim skimRoom
 }
 
 const (

@@ -21,6 +21,11 @@ func (s *Series) fixed() []any {
 func (s *Series) encode(b []byte) ([]byte, error) {
 	s.lock()
 	defer s.unlock()
+	if s.open() != nil {
+		w := s.name.engine.work.Get().(*work)
+		s.close(w)
+		s.name.engine.work.Put(w)
+	}
 	b = appendText(b, s.Watch())
 	ls := s.labelSet()
 	b = endian.AppendUint16(b, uint16(ls.Len()))

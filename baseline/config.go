@@ -13,9 +13,8 @@ import (
 type Config struct {
 	// History is how far back is read when a series is first seen.
 	History model.Duration `yaml:"history,omitempty"`
-	// Observe is how much of the history teaches the tests, from its end; what is older only fills the memory
-	// of days, at a hundredth of the cost. 0 is all of it: the most accurate, and right for fleets that learn
-	// in minutes.
+	// Observe is how much of the history, from its end, is observed as if it were live. What is older is skimmed: the same
+	// is learned of it at a fraction of the cost, in larger steps. 0 observes all of it.
 	Observe model.Duration `yaml:"observe,omitempty"`
 	// Interval is the step that is assumed until samples have told the true one.
 	Interval model.Duration `yaml:"interval,omitempty"`
@@ -52,6 +51,7 @@ type Holidays struct {
 func DefaultConfig() Config {
 	return Config{
 		History:  model.Duration(28 * 24 * time.Hour),
+		Observe:  model.Duration(12 * time.Hour),
 		Interval: model.Duration(time.Minute),
 		TimeZone: "UTC",
 		Weekend:  []string{"saturday", "sunday"},
@@ -76,8 +76,8 @@ func (c *Config) Validate() error {
 	if h := time.Duration(c.History); h < 0 || h > 400*24*time.Hour {
 		bad("history is %s; it must be between 0 (learn from now on) and 400d", c.History)
 	}
-	if o := time.Duration(c.Observe); o != 0 && o < 24*time.Hour {
-		bad("observe is %s; it must be 0 (all of the history) or at least 1d, 7d if in doubt", c.Observe)
+	if o := time.Duration(c.Observe); o < 0 || o != 0 && o < 6*time.Hour {
+		bad("observe is %s; it must be 0 (all of the history) or at least 6h, 12h if in doubt", c.Observe)
 	}
 	if i := time.Duration(c.Interval); i < time.Second || i > 24*time.Hour {
 		bad("interval is %s; it must be between 1s and 1d", c.Interval)

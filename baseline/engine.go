@@ -55,6 +55,7 @@ type Engine struct {
 	work  sync.Pool // of *work
 	rares sync.Pool // of *rare, empty
 	views sync.Pool // of *seasonView, the same for an hour's end
+	runs  sync.Pool // of *skimmed
 
 	blind atomic.Int64 // see Blind
 
@@ -103,6 +104,7 @@ func NewTuned(cfg Config, p tuning.Params, logger *slog.Logger) (*Engine, error)
 		work:  sync.Pool{New: func() any { return new(work) }},
 		rares: sync.Pool{New: func() any { return new(rare) }},
 		views: sync.Pool{New: func() any { return new(seasonView) }},
+		runs:  sync.Pool{New: func() any { return new(skimmed) }},
 		cfg:   cfg, params: p, log: logger.With("component", "baseline"),
 		cal:    season.NewCalendar(loc, holiday).WithWeekend(weekend),
 		groups: map[string]*group{}, saved: map[string]*together{},

@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -10,87 +11,169 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tidemark/tidemark/baseline/detect"
+	"github.com/tidemark/tidemark/baseline/season"
 )
 
-// fourWeeks is four weeks of a daily and weekly rhythm at five minutes, with gaps and values that are none.
-func fourWeeks() (t []int64, v []float64) {
+// fourWeeks is four weeks of a daily and weekly rhythm, with gaps, values that are none, samples that come
+// twice, and some spikes.
+func fourWeeks(step time.Duration) (t []int64, v []float64) {
 	r := rand.New(rand.NewPCG(8, 9))
 	begin := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC).UnixMilli()
-	for i := range int64(28 * 288) {
-		x := 100 + 40*math.Sin(2*math.Pi*float64(i)/288) + 4*r.NormFloat64()
-		if i/288%7 >= 5 {
-			x -= 30
-		}
+	day := int64(24 * time.Hour / step)
+	for i := range 28 * day {
+		x := 100 + 40*math.Sin(2*math.Pi*float64(i)/float64(day)) + 4*r.NormFloat64()
+		x -= []float64{0, 20, 5, 35, 10, 60, 80}[i/day%7]
 		switch {
-		case i%288 == 100:
+		case i%day == day/3:
 			x = math.NaN()
-		case i%2000 < 20:
+		case i%(7*day) < day/14:
 			continue
+		case i%(3*day) == day/2:
+			x += 60
 		}
-		t, v = append(t, begin+i*300e3), append(v, x)
+		t, v = append(t, begin+i*step.Milliseconds()+r.Int64N(7)-3), append(v, x)
+		if i%1000 == 999 {
+			t, v = append(t, t[len(t)-1]), append(v, 1e9)
+		}
 	}
 	return t, v
 }
 
-func TestFiledDaysAreRememberedAsIfObserved(t *testing.T) {
-	at, values := fourWeeks()
+func observing(t *testing.T, d time.Duration) *Engine {
+	t.Helper()
 	cfg := DefaultConfig()
-	cfg.Observe = model.Duration(7 * 24 * time.Hour)
-	for name, resident := range map[string]int{"in memory": 1, "on disk": 0} {
-		t.Run(name, func(t *testing.T) {
-			e, err := NewEngine(cfg, nil)
-			require.NoError(t, err)
-			f, err := os.Create(t.TempDir() + "/archive")
-			require.NoError(t, err)
-			defer f.Close()
-			e.PageTo(f, resident)
-			whole, err := NewEngine(DefaultConfig(), nil)
-			require.NoError(t, err)
-			a := whole.Add("w", labels.FromStrings("i", "0"), 5*time.Minute, SeriesOptions{})
-			b := e.Add("w", labels.FromStrings("i", "0"), 5*time.Minute, SeriesOptions{})
-			end := time.UnixMilli(at[len(at)-1])
-			require.Equal(t, int64(math.MinInt64), whole.FiledBefore(end))
-			for week := range 4 { // As history is read.
-				part := func(i int) int { return min(len(at), i*len(at)/4) }
-				t, v := at[part(week):part(week+1)], values[part(week):part(week+1)]
-				a.Learn(t, v, whole.FiledBefore(end), nil)
-				b.Learn(t, v, e.FiledBefore(end), nil)
-			}
-			require.Greater(t, a.core.N, 3*b.core.N, "most was filed")
-			a.page()
-			b.page()
-			require.Equal(t, a.model.Filled, b.model.Filled)
-			same := 0
-			for i, code := range a.cold.Codes() {
-				if other := b.cold.Codes()[i]; max(code, other)-min(code, other) <= 1 { // Sums are added up in another order.
-					same++
+	cfg.Observe = model.Duration(d)
+	e, err := NewEngine(cfg, nil)
+	require.NoError(t, err)
+	return e
+}
+
+// taught learns a history that ends with its last sample, so many samples at a time.
+func taught(e *Engine, step time.Duration, t []int64, v []float64, atOnce int) *Series {
+	s := e.Add("w", labels.FromStrings("i", "0"), step, SeriesOptions{})
+	from := e.ObserveFrom(time.UnixMilli(t[len(t)-1]), false)
+	for i := 0; i < len(t); i += atOnce {
+		end := min(len(t), i+atOnce)
+		s.Learn(t[i:end], v[i:end], from, nil)
+	}
+	return s
+}
+
+func TestSkimmedHistoryTeachesWhatObservedHistoryTeaches(t *testing.T) {
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute} {
+		for name, resident := range map[string]int{"in memory": 1, "on disk": 0} {
+			t.Run(step.String()+" "+name, func(t *testing.T) {
+				at, values := fourWeeks(step)
+				e := observing(t, 12*time.Hour)
+				f, err := os.Create(t.TempDir() + "/archive")
+				require.NoError(t, err)
+				defer f.Close()
+				e.PageTo(f, resident)
+				a, b := taught(observing(t, 0), step, at, values, len(at)), taught(e, step, at, values, len(at)/4)
+				require.Zero(t, a.core.Filed)
+				require.Greater(t, float64(b.core.Filed), 0.9*a.core.N, "most was skimmed")
+				require.Equal(t, a.core.N, b.core.N)
+				a.page()
+				b.page()
+				require.Equal(t, a.model.Filled, b.model.Filled)
+				for i, code := range a.cold.Codes() { // Sums are added up in another order.
+					other := b.cold.Codes()[i]
+					require.LessOrEqual(t, max(code, other)-min(code, other), uint8(1))
 				}
-			}
-			require.Equal(t, len(a.cold.Codes()), same)
-			require.InDelta(t, a.model.Most, b.model.Most, 1e-3)
-			require.Equal(t, a.model.Active(), b.model.Active())
-			// What comes then is expected alike, and what is wrong is seen by both.
-			next := at[len(at)-1]
-			for i := range int64(288) {
-				x, y := a.Observe(next+(i+1)*300e3, 100+40*math.Sin(2*math.Pi*float64(i)/288)), b.Observe(next+(i+1)*300e3, 100+40*math.Sin(2*math.Pi*float64(i)/288))
-				require.InDelta(t, x.Expected, y.Expected, 6)
-				require.LessOrEqual(t, math.Max(x.Raw, y.Raw), 1.0)
-			}
-			x, y := a.Observe(next+289*300e3, 400), b.Observe(next+289*300e3, 400)
-			require.Greater(t, x.Raw, 1.0)
-			require.Greater(t, y.Raw, 1.0)
-		})
+				require.InDelta(t, a.model.Most, b.model.Most, 1e-3)
+				require.Equal(t, a.model.Active(), b.model.Active())
+				near := func(name string, x, y, share float64) { require.InEpsilon(t, x, y, share, name) }
+				near("spread", float64(a.scale.Mean), float64(b.scale.Mean), 0.03)
+				near("slow spread", a.core.SlowAbs, b.core.SlowAbs, 0.03)
+				near("local spread", a.core.LocalAbs, b.core.LocalAbs, 0.03)
+				for k := season.None; k <= season.Weekly; k++ {
+					near("error of "+k.String(), float64(a.model.Cand[k].Err), float64(b.model.Cand[k].Err), 0.12)
+				}
+				for slot := range a.model.Slots() {
+					near("spread of a slot", a.spreadAt(slot), b.spreadAt(slot), 0.3)
+				}
+				for i := range detect.All() {
+					name := detect.All()[i].Name
+					require.InDelta(t, a.cells.Statistic(i, 0), b.cells.Statistic(i, 0), 0.2, name)
+					require.InDelta(t, a.cells.Statistic(i, 4), b.cells.Statistic(i, 4), 0.3, name)
+				}
+				require.InDelta(t, a.pool.Mean, b.pool.Mean, 0.1)
+				require.InEpsilon(t, a.pool.At(a.budget(), &a.rates.Params), b.pool.At(b.budget(), &b.rates.Params), 0.05)
+				// What comes then is expected alike, and what is wrong is seen by both.
+				next, day := at[len(at)-1], int64(24*time.Hour/step)
+				for i := range day {
+					v := 100 + 40*math.Sin(2*math.Pi*float64(i)/float64(day))
+					x, y := a.Observe(next+(i+1)*step.Milliseconds(), v), b.Observe(next+(i+1)*step.Milliseconds(), v)
+					require.InDelta(t, x.Expected, y.Expected, 3)
+					require.InDelta(t, x.Upper, y.Upper, 6)
+				}
+				x, y := a.Observe(next+(day+1)*step.Milliseconds(), 400), b.Observe(next+(day+1)*step.Milliseconds(), 400)
+				require.Greater(t, x.Raw, 1.0)
+				require.InEpsilon(t, x.Raw, y.Raw, 0.1)
+			})
+		}
 	}
 }
 
-func TestASeriesThatHasObservedFilesNoMore(t *testing.T) {
-	e, err := NewEngine(DefaultConfig(), nil)
+// bytesOf is all that is saved of a series.
+func bytesOf(t *testing.T, s *Series) []byte {
+	t.Helper()
+	b, err := s.encode(nil)
 	require.NoError(t, err)
-	at, values := fourWeeks()
-	s := e.Add("w", labels.FromStrings("i", "0"), 5*time.Minute, SeriesOptions{})
-	s.ObserveAll(at[:100], values[:100], nil)
+	return b
+}
+
+func TestItDoesNotMatterHowHistoryIsHandedOver(t *testing.T) {
+	for _, step := range []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 20 * time.Minute} {
+		at, v := fourWeeks(step)
+		if step < time.Minute {
+			at, v = at[:5*8640], v[:5*8640]
+		}
+		want := bytesOf(t, taught(observing(t, 12*time.Hour), step, at, v, len(at)))
+		for name, atOnce := range map[string]int{"one by one": 1, "seven": 7, "a day": int(24 * time.Hour / step), "a thousand": 1000} {
+			t.Run(step.String()+", "+name, func(t *testing.T) {
+				require.True(t, bytes.Equal(want, bytesOf(t, taught(observing(t, 12*time.Hour), step, at, v, atOnce))))
+			})
+		}
+	}
+}
+
+func TestLearningGoesOnAfterARestart(t *testing.T) {
+	const step = time.Minute
+	at, v := fourWeeks(step)
+	e := observing(t, 12*time.Hour)
+	from := e.ObserveFrom(time.UnixMilli(at[len(at)-1]), false)
+	whole := taught(e, step, at, v, len(at))
+	cut := 0
+	for at[cut] < time.Date(2026, 3, 12, 0, 0, 0, 0, time.UTC).UnixMilli()-1000 { // The live process reads up to the end of a slot.
+		cut++
+	}
+	before := observing(t, 12*time.Hour)
+	before.Add("w", labels.FromStrings("i", "0"), step, SeriesOptions{}).Learn(at[:cut], v[:cut], from, nil)
+	var state bytes.Buffer
+	require.NoError(t, before.Save(&state))
+	after := observing(t, 12*time.Hour)
+	require.NoError(t, after.Load(&state))
+	s := after.Add("w", labels.FromStrings("i", "0"), step, SeriesOptions{})
+	require.Equal(t, at[cut-1], s.Last().Time, "who reads on knows where to begin")
+	s.Learn(at[cut:], v[cut:], from, nil)
+	require.True(t, bytes.Equal(bytesOf(t, whole), bytesOf(t, s)))
+}
+
+func TestASampleThatComesLiveEndsTheTimeOfOldHistory(t *testing.T) {
+	at, v := fourWeeks(time.Minute)
+	e := observing(t, 12*time.Hour)
+	s := e.Add("w", labels.FromStrings("i", "0"), time.Minute, SeriesOptions{})
+	s.Learn(at[:5000], v[:5000], math.MaxInt64, nil)
 	n := s.core.N
-	s.Learn(at[100:200], values[100:200], math.MaxInt64, nil)
-	require.Greater(t, s.core.N, n)
-	require.Zero(t, s.core.Filed)
+	require.NotNil(t, s.open(), "a run is not complete")
+	require.Equal(t, n, float64(s.core.Filed))
+	s.Observe(at[5000], v[5000])
+	require.Nil(t, s.open())
+	require.Greater(t, s.core.N, n+1, "the run was learned first")
+	filed := s.core.Filed
+	s.Learn(at[5001:6000], v[5001:6000], math.MaxInt64, nil)
+	require.Equal(t, filed, s.core.Filed, "what comes after is observed")
 }

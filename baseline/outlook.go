@@ -104,16 +104,27 @@ type track struct {
 // learn takes the first sample of an hour: its time, the hour of the sample before (0 none), its value, and
 // where the series stands, but for the slow level.
 func (o *outlook) learn(t, before int64, v float64, p past, view views, c *tuning.Forecasts) {
-	hour := t / 3600e3
+	o.follow(t/3600e3, before, p.level, view, c)
+	o.check(t, v, p, view, c, 1)
+}
+
+// follow moves the slow level to an hour; before is that of the sample before, 0 none.
+func (o *outlook) follow(hour, before int64, level float64, view views, c *tuning.Forecasts) {
 	if k := view.season(); k != o.Season {
-		o.Slow += float32(p.level - view.levelOn(o.Season))
+		o.Slow += float32(level - view.levelOn(o.Season))
 		o.Season = k
 	}
 	forget := 1 - math.Exp2(-float64(min(hour-before, 1000))/c.SlowHours)
-	o.Slow += float32(max(forget, 1/(1+float64(o.Track[0].N)))) * (float32(p.level) - o.Slow)
+	o.Slow += float32(max(forget, 1/(1+float64(o.Track[0].N)))) * (float32(level) - o.Slow)
 	if before == 0 {
-		o.Slow = float32(p.level)
+		o.Slow = float32(level)
 	}
+}
+
+// check learns from the forecasts that are for this hour, and makes new ones if it is one of every so many; those of a
+// week ahead are made every day.
+func (o *outlook) check(t int64, v float64, p past, view views, c *tuning.Forecasts, every int64) {
+	hour := t / 3600e3
 	p.slow = float64(o.Slow)
 	for i, h := range horizons {
 		r := rings[i]
@@ -127,7 +138,9 @@ func (o *outlook) learn(t, before int64, v float64, p past, view views, c *tunin
 			}
 			o.Track[i].learn(o.Open[k].with(view, t, h), v, c)
 		}
-		o.Due[k], o.Open[k] = int32(hour+h), p.promise(view.profile(t+h*3600e3), c.Fade, o.most(c))
+		if hour%every == 0 || i == len(horizons)-1 {
+			o.Due[k], o.Open[k] = int32(hour+h), p.promise(view.profile(t+h*3600e3), c.Fade, o.most(c))
+		}
 	}
 }
 

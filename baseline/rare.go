@@ -8,6 +8,7 @@ type rare struct {
 	episode
 	whole    int64    // until when samples are made of less than their window, see hole.go; 0 while they are whole
 	withheld bool     // the fleet's budget took the episode's alarm back
+	skimmed  *skimmed // of old history, samples of a run that is not complete; nil where there are none
 	why      *why     // what made the last score; nil while it is not above 1
 	group    *group   // nil outside a group
 	peer     *sibling // what is usual among its siblings; nil outside a group

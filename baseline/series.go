@@ -167,6 +167,9 @@ func (s *Series) Observe(t int64, v float64) Score {
 	defer s.unlock()
 	w := s.name.engine.work.Get().(*work)
 	defer s.name.engine.work.Put(w)
+	if s.open() != nil {
+		s.rouse(w)
+	}
 	return s.take(t, v, w)
 }
 

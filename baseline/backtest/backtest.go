@@ -101,15 +101,52 @@ func Read(r io.Reader) ([]Row, error) {
 // Score runs rows through a new series of the engine, in order, and hands each score to each.
 // Rows are scored causally: nothing of a later row is known.
 func Score(e *baseline.Engine, name string, rows []Row, each func(Row, baseline.Score)) *baseline.Series {
-	return score(e, name, 0, rows, each)
+	return score(e, name, 0, 0, rows, each)
 }
 
-func score(e *baseline.Engine, name string, window time.Duration, rows []Row, each func(Row, baseline.Score)) *baseline.Series {
+// score is Score for values that look back by a window, after a history of a length that is learned as a live process
+// learns what it finds at its start.
+func score(e *baseline.Engine, name string, window, history time.Duration, rows []Row, each func(Row, baseline.Score)) *baseline.Series {
 	s := e.Add("backtest", labels.FromStrings(model.MetricNameLabel, name), 0, baseline.SeriesOptions{Window: window})
+	if len(rows) > 0 {
+		old := learn(s, rows, observeFrom(e, rows, history, false))
+		for _, r := range rows[:old] {
+			each(r, unscored(r))
+		}
+		rows = rows[old:]
+	}
 	for _, r := range rows {
 		each(r, s.Observe(milli(r), r.Value))
 	}
 	return s
+}
+
+// observeFrom is when observing begins for rows that begin with a history of a length; 0 is none.
+func observeFrom(e *baseline.Engine, rows []Row, history time.Duration, compared bool) int64 {
+	if history <= 0 {
+		return math.MinInt64
+	}
+	return e.ObserveFrom(time.UnixMilli(milli(rows[0])).Add(history), compared)
+}
+
+// learn skims the first rows, those before from, and returns how many they are.
+func learn(s *baseline.Series, rows []Row, from int64) int {
+	n := 0
+	for n < len(rows) && milli(rows[n]) < from {
+		n++
+	}
+	t, v := make([]int64, n), make([]float64, n)
+	for i, r := range rows[:n] {
+		t[i], v[i] = milli(r), r.Value
+	}
+	s.Learn(t, v, from, nil)
+	return n
+}
+
+// unscored is the result of a row that was skimmed.
+func unscored(r Row) baseline.Score {
+	nan := math.NaN()
+	return baseline.Score{Time: milli(r), Value: r.Value, Expected: nan, Lower: nan, Upper: nan}
 }
 
 func milli(r Row) int64 { return int64(math.Round(r.Time * 1000)) }
@@ -144,6 +181,7 @@ type Options struct {
 	In, Out  string
 	Config   baseline.Config
 	Window   time.Duration      // how far each value looks back, see baseline.SeriesOptions
+	History  time.Duration      // from the first row of each file on: what a live process would have found at its start
 	Siblings bool               // the files of a folder are compared with each other
 	Workers  int                // at least 1; the results do not depend on it
 	Progress func(done, of int) // called from any goroutine, one at a time; may be nil
@@ -213,7 +251,7 @@ func (o *Options) file(rel string, sum *SeriesSummary) error {
 		return err
 	}
 	return o.write(rel, sum, func(put func(Row, baseline.Score)) {
-		score(engine, rel, o.Window, rows, put)
+		score(engine, rel, o.Window, o.History, rows, put)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidemark/tidemark/baseline"
@@ -172,5 +173,43 @@ func TestRowsAfterAHoleAreNotScored(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(out, "x.csv"))
 		require.NoError(t, err)
 		require.Contains(t, string(text), ",gap,0,,,,0\n")
+	}
+}
+
+func TestHistoryIsLearnedAsALiveProcessLearnsIt(t *testing.T) {
+	const day, days = 1440, 10
+	begin := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	var b strings.Builder
+	b.WriteString("timestamp,value\n")
+	at, v := make([]int64, days*day), make([]float64, days*day)
+	for i := range at {
+		at[i], v[i] = begin.Add(time.Duration(i)*time.Minute).UnixMilli(), 100+50*math.Sin(2*math.Pi*float64(i)/day)+float64(i*7919%13)
+		b.WriteString(strconv.FormatInt(at[i]/1000, 10) + "," + strconv.FormatFloat(v[i], 'g', -1, 64) + "\n")
+	}
+	for _, siblings := range []bool{false, true} {
+		in, out := t.TempDir(), t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(in, "x.csv"), []byte(b.String()), 0o644))
+		_, err := backtest.Run(context.Background(), backtest.Options{In: in, Out: out, Config: baseline.DefaultConfig(), History: 9 * 24 * time.Hour, Siblings: siblings})
+		require.NoError(t, err)
+		text, err := os.ReadFile(filepath.Join(out, "x.csv"))
+		require.NoError(t, err)
+		rows := strings.Split(strings.TrimSpace(string(text)), "\n")[1:]
+		require.Len(t, rows, len(at))
+
+		e, err := baseline.NewEngine(baseline.DefaultConfig(), nil)
+		require.NoError(t, err)
+		s := e.Add("w", labels.FromStrings("i", "0"), 0, baseline.SeriesOptions{})
+		from := e.ObserveFrom(begin.Add(9*24*time.Hour), siblings)
+		old := int(time.UnixMilli(from).Sub(begin) / time.Minute)
+		require.Equal(t, map[bool]int{false: 9*day - day/2, true: 2 * day}[siblings], old)
+		s.Learn(at[:old], v[:old], from, nil)
+		for i, row := range rows {
+			r := backtest.Row{Time: float64(at[i]) / 1000, Value: v[i]}
+			if i < old {
+				require.True(t, strings.HasSuffix(row, ",0,,,,0"), row)
+				continue
+			}
+			require.Equal(t, strings.TrimSpace(string(backtest.Append(nil, r, s.Observe(at[i], v[i])))), row)
+		}
 	}
 }

@@ -37,6 +37,8 @@ func (o *Options) folder(files []string, of []int, sum []SeriesSummary) error {
 	ticks := engine.Ticks(watch)
 	rows, scores := make([][]Row, len(of)), make([][]baseline.Score, len(of))
 	place := map[*baseline.Series]int{}
+	series, times, values := make([]*baseline.Series, len(of)), make([][]int64, len(of)), make([][]float64, len(of))
+	var first []Row // of the file that begins first: there the history begins
 	for n, i := range of {
 		if rows[n], err = o.read(files[i]); err != nil {
 			return fmt.Errorf("backtest %s: %w", files[i], err)
@@ -50,7 +52,20 @@ func (o *Options) folder(files []string, of []int, sum []SeriesSummary) error {
 		s := engine.Add(watch, labels.FromStrings(model.MetricNameLabel, "backtest", shared, filepath.Dir(files[i]), "file", filepath.Base(files[i])), 0,
 			baseline.SeriesOptions{GroupBy: []string{shared}, Window: o.Window})
 		place[s] = n
-		ticks.Add(s, t, v)
+		series[n], times[n], values[n] = s, t, v
+		if len(rows[n]) > 0 && (len(first) == 0 || milli(rows[n][0]) < milli(first[0])) {
+			first = rows[n]
+		}
+	}
+	for n, s := range series {
+		old := 0
+		if len(first) > 0 {
+			old = learn(s, rows[n], observeFrom(engine, first, o.History, true))
+		}
+		for _, r := range rows[n][:old] {
+			scores[n] = append(scores[n], unscored(r))
+		}
+		ticks.Add(s, times[n][old:], values[n][old:])
 	}
 	ticks.Feed(math.MinInt64, func(s *baseline.Series, sc baseline.Score) {
 		n := place[s]

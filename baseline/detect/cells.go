@@ -72,6 +72,7 @@ const (
 	rowCusum                   = 11 // short up, short down, long up, long down
 	rowRampUp, rowRampDown     = 15, 16
 	rowRecordUp, rowRecordDown = 17, 18
+	rowLikelihood              = 19
 )
 
 // ClearPoints forgets what was kept of the rows of Points, and ClearSums of the rows of Sums.

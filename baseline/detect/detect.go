@@ -38,6 +38,7 @@ type Input struct {
 	Gap         bool    // the sample before is missing: nothing that counts runs may go on
 	Steps       float64 // samples seen
 	Rates       *tuning.Rates
+	One         *tuning.Sum // of one sample, see Cells.Skim
 }
 
 // Words is the number of float32 a detector may keep between samples.

@@ -13,21 +13,25 @@ import (
 // whichever is more, at most three, so that no single sample decides.
 var likelihood = Detector{
 	Family: tuning.Likelihood, Name: "likelihood", Kind: Collective, Floor: floorZ, Prior: priorZ, Say: sayLikelihood,
-	Stat: func(m *[Words]float32, in *Input) float64 {
-		r := in.Rates
-		x := Ln(1 + in.Off)
-		short, long, apart := float64(m[0]), float64(m[1]), float64(m[2])
-		young := in.N / (in.Steps + in.N)
-		short += math.Max(young, r.Likelihood) * (x - short)
-		long += math.Max(young, r.Global) * (x - long)
-		d := short - long
-		apart += math.Max(young, r.Global) * (math.Abs(d) - apart)
-		m[0], m[1], m[2] = float32(short), float32(long), float32(apart)
-		if in.Steps < 50 {
-			return floorZ
-		}
-		return logAt(d/math.Max(apart, leastApart), floorZ)
-	},
+	Stat: func(m *[Words]float32, in *Input) float64 { return logAt(unlikeliness(m, in), floorZ) },
+}
+
+// unlikeliness is how many usual distances the mean surprise of the last quarter of an hour lies above that of the last days, 0 in
+// the first samples.
+func unlikeliness(m *[Words]float32, in *Input) float64 {
+	r := in.Rates
+	x := Ln(1 + in.Off)
+	short, long, apart := float64(m[0]), float64(m[1]), float64(m[2])
+	young := in.N / (in.Steps + in.N)
+	short += math.Max(young, r.Likelihood) * (x - short)
+	long += math.Max(young, r.Global) * (x - long)
+	d := short - long
+	apart += math.Max(young, r.Global) * (math.Abs(d) - apart)
+	m[0], m[1], m[2] = float32(short), float32(long), float32(apart)
+	if in.Steps < 50 {
+		return 0
+	}
+	return d / math.Max(apart, leastApart)
 }
 
 // leastApart is the smallest usual distance that means anything: a twentieth of the spreads.

@@ -12,20 +12,25 @@ var variance = Detector{
 		if in.Move < 0 {
 			return 0
 		}
-		r, d := in.Rates, in.Move
-		short, long, n := float64(m[0]), float64(m[1]), float64(m[2])+in.N
-		if lim := restless(m); lim > 0 {
-			d = min(d, lim)
-		}
-		w := tuning.Mean(n/in.N, r.Var)
-		short += w * (d - short)
-		long += tuning.Mean(n/in.N, r.VarLong) * (d - long)
-		m[0], m[1], m[2] = float32(short), float32(long), float32(min(n, 1e6))
-		if n < 20 || long <= 0 {
-			return 0
-		}
-		return logAt(short/long, 0)
+		return logAt(restlessness(m, in), 0)
 	},
+}
+
+// restlessness is the mean step of the last 45 minutes over that of the last day, 0 while that is unknown.
+func restlessness(m *[Words]float32, in *Input) float64 {
+	r, d := in.Rates, in.Move
+	short, long, n := float64(m[0]), float64(m[1]), float64(m[2])+in.N
+	if lim := restless(m); lim > 0 {
+		d = min(d, lim)
+	}
+	w := tuning.Mean(n/in.N, r.Var)
+	short += w * (d - short)
+	long += tuning.Mean(n/in.N, r.VarLong) * (d - long)
+	m[0], m[1], m[2] = float32(short), float32(long), float32(min(n, 1e6))
+	if n < 20 || long <= 0 {
+		return 0
+	}
+	return short / long
 }
 
 // restless is the largest step that counts as such, 0 where nothing bounds it.

@@ -145,6 +145,7 @@ type Rates struct {
 	Sum                          Sum
 	Beat                         int      // samples of a beat: those that are learned at a time
 	Of                           []*Rates // of one sample, of two, to Beat: the weights of so many at a time
+	Runs                         []*Rates // of one sample, of two, to MostRun: the same for old history
 	Budget                       float64  // minus the log of the probability per block that the false-alarm budget allows; the engine sets it
 }
 
@@ -166,8 +167,11 @@ type Sum struct {
 	Slack, Keep                        [2]float32 // of the two CUSUMs
 }
 
-// MostBeat bounds the samples of a beat.
-const MostBeat = 32
+// MostBeat bounds the samples of a beat, and MostRun those of old history that are learned at a time.
+const (
+	MostBeat = 32
+	MostRun  = 32
+)
 
 // NewRates computes the weights for a step in seconds.
 func NewRates(p Params, step float64) *Rates {
@@ -176,6 +180,10 @@ func NewRates(p Params, step float64) *Rates {
 	r.Of = []*Rates{r}
 	for n := 2; n <= r.Beat; n++ {
 		r.Of = append(r.Of, newRates(p, float64(n)*step))
+	}
+	r.Runs = append(r.Runs, r.Of...)
+	for n := len(r.Runs) + 1; n <= MostRun; n++ {
+		r.Runs = append(r.Runs, newRates(p, float64(n)*step))
 	}
 	return r
 }

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/sync/errgroup"
 
@@ -22,12 +24,13 @@ import (
 func backtestCommand(app *kingpin.Application) map[string]runFunc {
 	cmd := app.Command("backtest", "Score recorded series as the live process would have: every row with what was known before it.")
 	var o backtest.Options
-	var config, page string
+	var config, page, history string
 	var summary, withPeers bool
 	cmd.Flag("in", "Folder with CSV files of the columns timestamp (unix seconds) and value.").Required().ExistingDirVar(&o.In)
 	cmd.Flag("out", "Folder for the results, one file per input file.").Required().StringVar(&o.Out)
 	cmd.Flag("config", "Configuration file; its section baseline is used.").StringVar(&config)
 	cmd.Flag("window", "How far each value looks back: the range of the rate that made them, as 5m. Rows whose window reaches over a hole are not scored.").Default("0s").DurationVar(&o.Window)
+	cmd.Flag("history", "Begin each file with so much history, learned as a live process learns what it finds at its start: all but its end is skimmed (baseline.observe) and has no scores.").Default("0s").StringVar(&history)
 	cmd.Flag("siblings", "Compare the files of each folder with each other, as a watch with group_by does.").BoolVar(&o.Siblings)
 	cmd.Flag("workers", "Files scored at the same time. The results do not depend on it.").Default(fmt.Sprint(runtime.GOMAXPROCS(0))).IntVar(&o.Workers)
 	cmd.Flag("summary", "Print the rate of alarms and the longest anomalies.").BoolVar(&summary)
@@ -38,6 +41,11 @@ func backtestCommand(app *kingpin.Application) map[string]runFunc {
 		if o.Config, err = baselineConfig(config); err != nil {
 			return err
 		}
+		past, err := model.ParseDuration(history)
+		if err != nil {
+			return fmt.Errorf("--history is %q; it must be a duration such as 28d: %w", history, err)
+		}
+		o.History = time.Duration(past)
 		if withPeers {
 			if err := runPeers(ctx, o); err != nil {
 				return err

@@ -20,7 +20,8 @@ var book = manual.Book{
 		"backtest": {
 			{For: "Score every CSV below series/ and say how often it would have alarmed", Line: "tidetool backtest --in=series --out=scored --summary"},
 			{For: "Rates over five minutes; the files of a folder are instances of one job, compared with each other", Line: "tidetool backtest --in=series --out=scored --window=5m --siblings"},
-			{For: "The same as a page with a band chart of each series, with the settings of a file", Line: "tidetool backtest --in=series --out=scored --config=tidemark.yml --html=report.html"},
+			{For: "As a live process that found the first four weeks of each file as history when it started", Line: "tidetool backtest --in=series --out=scored --history=28d"},
+			{For: "A page with a band chart of each series, with the settings of a file", Line: "tidetool backtest --in=series --out=scored --config=tidemark.yml --html=report.html"},
 		},
 		"rca":  {{For: "Rank the causes of two recorded faults", Line: "tidetool rca cases/disk cases/deploy"}},
 		"logs": {{For: "The ten most frequent templates of a log", Line: "tidetool logs app.log | cut -f3 | sort | uniq -c | sort -rn | head"}},

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,9 +137,21 @@ func sameAsBacktest(t *testing.T, b *stack.Bare, exprs map[string]string, end ti
 			fmt.Fprintf(text, "%d,%s\n", r.At.Unix(), v)
 		}
 		require.NoError(t, os.WriteFile(filepath.Join(in, name+".csv"), text.Bytes(), 0o600))
-		_, err = stack.RunTool(t.Context(), filepath.Join(bin, "tidetool"), "backtest", "--in", in, "--out", out, "--window", cmp.Or(windows[name], "0s"))
-		require.NoError(t, err)
-		want := rowsOf(t, filepath.Join(out, name+".csv"))
+		// What was history to the live run is history here: skimmed, but for its end, that begins with a full hour. An hour may have
+		// ended between the writing of the past and its learning.
+		var want map[int64][]string
+		for _, until := range []time.Time{end, end.Add(time.Hour)} {
+			_, err = stack.RunTool(t.Context(), filepath.Join(bin, "tidetool"), "backtest", "--in", in, "--out", out,
+				"--window", cmp.Or(windows[name], "0s"), "--history", fmt.Sprintf("%dm", int(until.Sub(rows[0].At).Minutes())))
+			require.NoError(t, err)
+			want = rowsOf(t, filepath.Join(out, name+".csv"))
+			if slices.ContainsFunc(live, func(p stack.ScoredPoint) bool {
+				row, ok := want[p.Time().Unix()]
+				return ok && p.Expected != nil && row[3] == short(p.Expected)
+			}) {
+				break
+			}
+		}
 		compared := 0
 		for _, p := range live {
 			if p.Time().After(end.Add(-pastStep)) {

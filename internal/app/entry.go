@@ -140,9 +140,9 @@ func (e *entry) explained() (brief, text string) {
 // labelSet are the series' own labels, without the metric's name.
 func (e *entry) labelSet() model.LabelSet { return labelSetOf(e.series.Labels()) }
 
-// observe learns samples, those that are not newer than the last one left out: those before filedBefore as old
+// observe learns samples, those that are not newer than the last one left out: those before observeFrom as old
 // history, see baseline.Series.Learn.
-func (e *entry) observe(t []int64, v []float64, filedBefore int64) {
+func (e *entry) observe(t []int64, v []float64, observeFrom int64) {
 	n := e.unseen(t)
 	if t, v = t[n:], v[n:]; len(t) == 0 {
 		return
@@ -153,9 +153,9 @@ func (e *entry) observe(t []int64, v []float64, filedBefore int64) {
 	for k > 0 && t[k-1] > t[len(t)-1]-recently.Milliseconds() {
 		k--
 	}
-	e.series.Learn(t[:k], v[:k], filedBefore, nil)
-	e.series.Learn(t[k:], v[k:], filedBefore, func(sc baseline.Score) { e.note(sc, true) })
-	e.seen, e.lastSample = t[len(t)-1], t[len(t)-1] // The last may have been filed.
+	e.series.Learn(t[:k], v[:k], observeFrom, nil)
+	e.series.Learn(t[k:], v[k:], observeFrom, func(sc baseline.Score) { e.note(sc, true) })
+	e.seen, e.lastSample = t[len(t)-1], t[len(t)-1] // The last may be old history.
 }
 
 // unseen is where samples begin that are newer than the last one.

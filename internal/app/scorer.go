@@ -157,9 +157,10 @@ func (s *scorer) catchUp(ctx context.Context, w *watch, live bool) error {
 	}
 	begin := w.next
 	s.mu.Unlock()
+	observeFrom := s.engine.ObserveFrom(end, len(w.GroupBy) > 0)
 	for from := begin; !from.After(end); {
 		to, ticks := s.slice(w, from, end)
-		if err := s.evaluate(ctx, w, from, to, ticks); err != nil {
+		if err := s.evaluate(ctx, w, from, to, observeFrom, ticks); err != nil {
 			return err
 		}
 		if ticks != nil {
@@ -184,10 +185,9 @@ func (s *scorer) catchUp(ctx context.Context, w *watch, live bool) error {
 // about 1 kB a series, as it does for a query of its own.
 const briefSeries = 50_000
 
-// evaluate scores the steps from..to of one watch. A step that has been scored is not scored again:
+// evaluate scores the steps from..to of one watch; history before observeFrom is skimmed. A step that has been scored is not scored again:
 // the series itself drops samples that are not newer than its last one.
-func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time, ticks *ticks) error {
-	filedBefore := s.engine.FiledBefore(s.now())
+func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time, observeFrom int64, ticks *ticks) error {
 	s.mu.Lock()
 	if w.learned && len(w.list) <= briefSeries {
 		ctx = promread.Brief(ctx)
@@ -199,7 +199,7 @@ func (s *scorer) evaluate(ctx context.Context, w *watch, from, to time.Time, tic
 			return nil
 		}
 		if ticks == nil {
-			e.observe(t, v, filedBefore)
+			e.observe(t, v, observeFrom)
 		} else if n := e.unseen(t); n < len(t) {
 			ticks.add(e, t[n:], v[n:])
 		}

@@ -12,9 +12,12 @@ const tickSamples = 1 << 20
 // slice is how far one call evaluates a watch from a time on, and where to collect its samples when they are to be
 // fed tick by tick.
 func (s *scorer) slice(w *watch, from, end time.Time) (to time.Time, together *ticks) {
-	to = from.Add(learnSlice)
+	to = from.Add(learnSlice).Truncate(time.Hour).Add(-w.interval) // A slot of the day ends there: no series has half of one.
+	if to.Before(from) {
+		to = from.Add(learnSlice)
+	}
 	if len(w.GroupBy) > 0 {
-		alone := time.UnixMilli(max(end.Add(-baseline.Together).UnixMilli(), s.engine.FiledBefore(s.now())))
+		alone := end.Add(-baseline.Together)
 		if from.Before(alone) {
 			to = minTime(to, alone.Truncate(w.interval))
 		} else {

@@ -57,10 +57,11 @@ func Explain(ctx context.Context, src Ranger, cfg baseline.Config, w rules.Watch
 		alone = end.Add(-baseline.Together).Truncate(step)
 	}
 	ticks := engine.Ticks(w.Name)
+	observeFrom := engine.ObserveFrom(end, len(w.GroupBy) > 0)
 	observe := func(ls labels.Labels, t []int64, v []float64) error {
 		s := engine.Add(w.Name, ls, step, opts)
 		n, _ := slices.BinarySearch(t, alone.UnixMilli()+1)
-		s.ObserveAll(t[:n], v[:n], nil)
+		s.Learn(t[:n], v[:n], observeFrom, nil)
 		ticks.Add(s, t[n:], v[n:])
 		return nil
 	}

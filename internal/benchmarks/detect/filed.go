@@ -10,49 +10,57 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/baseline/backtest"
 )
 
-// filed measures what the option baseline.observe costs, by which only the last days of the history are observed: the
+// observed are the values of the option baseline.observe that are measured: what is shipped, and a week.
+var observed = [...]model.Duration{baseline.DefaultConfig().Observe, model.Duration(7 * 24 * time.Hour)}
+
+// skimmedAtLeast is how much of a history must be left to be skimmed for a series to count.
+const skimmedAtLeast = 72 * time.Hour
+
+// filed measures what the option baseline.observe costs, by which only the end of the history is observed: the
 // second half of every series is scored after a first half that was observed whole, and again after one of
-// which all but the last days was filed. Series whose first half is hardly longer than these days are left
-// out of both.
+// which all but the end was skimmed. Series whose first half is hardly longer than that are left out of both.
 func (b *bench) filed(ctx context.Context) error {
 	if b.scorer == "" {
 		return nil
 	}
-	var r [2]map[string]result
-	series := 0
-	for i, keep := range [...]time.Duration{math.MaxInt64, b.observed} {
-		dir, err := os.MkdirTemp("", "tidemark-filed-")
-		if err != nil {
-			return err
+	for _, d := range observed {
+		least := time.Duration(d) + skimmedAtLeast
+		var r [2]map[string]result
+		series := 0
+		for i, keep := range [...]model.Duration{0, d} {
+			dir, err := os.MkdirTemp("", "tidemark-filed-")
+			if err != nil {
+				return err
+			}
+			defer func() { _ = os.RemoveAll(dir) }()
+			if series, err = b.halves(ctx, dir, keep, least); err != nil {
+				return err
+			}
+			if r[i], err = b.score(ctx, dir); err != nil {
+				return err
+			}
 		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		if series, err = b.halves(ctx, dir, keep); err != nil {
-			return err
+		share := func(f func(result) float64) float64 { return mean(r[1], f) / mean(r[0], f) }
+		name := func(what string) string {
+			return fmt.Sprintf("baseline.observe: %s (%d series): %s, over that of observing all", d, series, what)
 		}
-		if r[i], err = b.score(ctx, dir); err != nil {
-			return err
-		}
+		b.add(name("recall at 1.0"), share(func(x result) float64 { return x.Recall }), "ratio", "1", ">= .99", "1")
+		b.add(name("false alarms"), share(func(x result) float64 { return x.FA }), "ratio", "1", "<= 1.01", "1")
+		b.add(name("F1 at 1.0"), share(func(x result) float64 { return x.F1 }), "ratio", "1", ">= .99", "1")
+		b.add(name("recall at <= 1 false alarm a week"), share(func(x result) float64 { return x.R1 }), "ratio", "1", ">= .99", "1")
 	}
-	share := func(f func(result) float64) float64 { return mean(r[1], f) / mean(r[0], f) }
-	days := b.observed.Hours() / 24
-	name := func(what string) string {
-		return fmt.Sprintf("baseline.observe: %.0fd (%d series): %s, over that of observing all", days, series, what)
-	}
-	b.add(name("recall at 1.0"), share(func(x result) float64 { return x.Recall }), "ratio", "1", ">= .99", "1")
-	b.add(name("false alarms"), share(func(x result) float64 { return x.FA }), "ratio", "1", "<= 1.01", "1")
-	b.add(name("F1 at 1.0"), share(func(x result) float64 { return x.F1 }), "ratio", "1", ">= .99", "1")
-	b.add(name("recall at <= 1 false alarm a week"), share(func(x result) float64 { return x.R1 }), "ratio", "1", ">= .99", "1")
 	return nil
 }
 
 // halves writes the scores of every second half, and says of how many series.
-func (b *bench) halves(ctx context.Context, dir string, keep time.Duration) (int, error) {
+func (b *bench) halves(ctx context.Context, dir string, keep model.Duration, least time.Duration) (int, error) {
 	files, err := backtest.Files(b.data)
 	if err != nil {
 		return 0, err
@@ -62,7 +70,7 @@ func (b *bench) halves(ctx context.Context, dir string, keep time.Duration) (int
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		used, err := b.half(filepath.Join(b.data, rel), filepath.Join(dir, rel), keep)
+		used, err := b.half(filepath.Join(b.data, rel), filepath.Join(dir, rel), keep, least)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", rel, err)
 		}
@@ -73,7 +81,7 @@ func (b *bench) halves(ctx context.Context, dir string, keep time.Duration) (int
 	return n, nil
 }
 
-func (b *bench) half(in, out string, keep time.Duration) (used bool, err error) {
+func (b *bench) half(in, out string, keep model.Duration, least time.Duration) (used bool, err error) {
 	f, err := os.Open(in)
 	if err != nil {
 		return false, err
@@ -83,7 +91,9 @@ func (b *bench) half(in, out string, keep time.Duration) (used bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	e, err := baseline.NewEngine(baseline.DefaultConfig(), nil)
+	cfg := baseline.DefaultConfig()
+	cfg.Observe = keep
+	e, err := baseline.NewEngine(cfg, nil)
 	if err != nil {
 		return false, err
 	}
@@ -93,11 +103,7 @@ func (b *bench) half(in, out string, keep time.Duration) (used bool, err error) 
 		t[i], v[i] = int64(math.Round(r.Time*1000)), r.Value
 	}
 	step := time.Duration(t[1]-t[0]) * time.Millisecond
-	used = time.Duration(t[cut]-t[0])*time.Millisecond > b.observed+72*time.Hour
-	from := int64(math.MinInt64)
-	if keep != math.MaxInt64 {
-		from = t[cut] - keep.Milliseconds()
-	}
+	used = time.Duration(t[cut]-t[0])*time.Millisecond > least
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return false, err
 	}
@@ -109,7 +115,7 @@ func (b *bench) half(in, out string, keep time.Duration) (used bool, err error) 
 	w := bufio.NewWriter(o)
 	_, _ = w.WriteString(backtest.Header) // the error stays in w
 	s := e.Add("w", labels.FromStrings("i", "0"), step, baseline.SeriesOptions{})
-	s.Learn(t[:cut], v[:cut], from, nil)
+	s.Learn(t[:cut], v[:cut], e.ObserveFrom(time.UnixMilli(t[cut]), false), nil)
 	var buf []byte
 	for i, r := range rows {
 		sc := baseline.Score{}

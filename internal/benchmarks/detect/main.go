@@ -14,7 +14,6 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tidemark/tidemark/internal/benchmarks/figures"
 )
@@ -55,6 +54,7 @@ func main() {
 	beside := flag.Bool("peers", false, "Write docs/benchmarks-peers.md instead: customary formulas on the same series.")
 	apart := flag.Bool("ablation", false, "Write docs/benchmarks-detect-ablation.md instead: what each detector and each part is worth.")
 	ahead := flag.Bool("forecasts", false, "Write docs/benchmarks-forecast.md instead: forecasts and times to a limit, set by set, and what each constant is worth.")
+	old := flag.Bool("history", false, "Measure only what skimming history costs, and write nothing.")
 	named := flag.Bool("kinds", false, "Write docs/benchmarks-kinds.md instead: what kind is named of generated anomalies. Needs no data.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -64,6 +64,15 @@ func main() {
 			fmt.Fprintln(os.Stderr, "detect:", err)
 			os.Exit(1)
 		}
+		return
+	}
+	if *old {
+		b := &bench{data: os.Getenv("TIDEMARK_DATA") + "/anomaly", scorer: os.Getenv("TIDEMARK_BENCH")}
+		if err := b.filed(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "detect:", err)
+			os.Exit(1)
+		}
+		fmt.Print(b.markdown())
 		return
 	}
 	if err := run(ctx, *doc, *beside, *apart, *ahead); err != nil {
@@ -80,7 +89,7 @@ func run(ctx context.Context, doc string, beside, apart, ahead bool) error {
 	if apart {
 		return ablation(ctx, data+"/anomaly", "docs/benchmarks-detect-ablation.md")
 	}
-	b := &bench{data: data + "/anomaly", scorer: os.Getenv("TIDEMARK_BENCH"), observed: 7 * 24 * time.Hour}
+	b := &bench{data: data + "/anomaly", scorer: os.Getenv("TIDEMARK_BENCH")}
 	if beside {
 		return b.comparison(ctx, "docs/benchmarks-peers.md")
 	}

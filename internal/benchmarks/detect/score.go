@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tidemark/tidemark/baseline"
 	"github.com/tidemark/tidemark/baseline/backtest"
@@ -20,7 +19,6 @@ import (
 
 type bench struct {
 	data, scorer string
-	observed     time.Duration // of the history, for the option baseline.observe
 	figures      []figure
 	tables       []string
 }

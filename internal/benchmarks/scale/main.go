@@ -37,7 +37,7 @@ func main() {
 	out := flag.String("out", "docs", "Folder to write benchmarks-scale.md and .json to; empty: print only.")
 	binary := flag.String("binary", "bin/tidemark", "The sidecar.")
 	flag.IntVar(&b.series, "series", 1_000_000, "Series of the fleet.")
-	flag.StringVar(&b.observe, "observe", "", "baseline.observe, for example 7d; empty: all of the history.")
+	flag.StringVar(&b.observe, "observe", "", "baseline.observe, for example 7d; empty: as shipped.")
 	flag.IntVar(&b.steps, "steps", 4, "Steps to score.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -244,7 +244,7 @@ func (b *bench) markdown() string {
 	if b.series < 1_000_000 {
 		few = "Asked is a million series: of fewer nothing is judged."
 	}
-	observe := "all of the history observed"
+	observe := "as shipped"
 	if b.observe != "" {
 		observe = "`baseline.observe: " + b.observe + "`"
 	}

@@ -6,7 +6,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
@@ -16,35 +15,40 @@ import (
 )
 
 // learn measures the whole learn path (frames, checksum, messages, chunks, fit) and the fit alone
-// against the stock iterator on the same chunks: a series of 28 days at one minute for each shape.
+// against the stock iterator on the same chunks: a series of 28 days at one minute for each shape, as shipped, and
+// with all of the history observed.
 func (b *bench) learn() error {
-	var path, quick, fit, d, allocs float64
+	var path, whole, fit, wholeFit, d, allocs float64
 	list := shapes()
 	for i := range list {
-		p, f, s, a, err := b.learnShape(&list[i], 0)
+		p, f, s, a, err := b.learnShape(&list[i], baseline.DefaultConfig())
 		if err != nil {
 			return err
 		}
-		short, _, _, _, err := b.learnShape(&list[i], 7*24*time.Hour)
+		all := baseline.DefaultConfig()
+		all.Observe = 0
+		q, g, _, _, err := b.learnShape(&list[i], all)
 		if err != nil {
 			return err
 		}
 		b.note(fmt.Sprintf("learn path, %s", list[i].name), p/s, "D")
-		quick += math.Log(short / s)
+		b.note(fmt.Sprintf("the same with baseline.observe: 0, %s", list[i].name), q/s, "D")
+		whole, wholeFit = whole+math.Log(q/s), wholeFit+math.Log(g/s)
 		path, fit, d, allocs = path+math.Log(p/s), fit+math.Log(f/s), d+math.Log(s), max(allocs, a)
 	}
 	n := float64(len(list))
 	b.d = math.Exp(d / n)
 	b.less("whole learn path per sample, mean of ten data shapes", math.Exp(path/n), "D", 1, 1.5, 0.8)
 	b.less("fit alone", math.Exp(fit/n), "D", 1, 0.5, 0.12)
-	b.note("whole learn path with baseline.observe: 7d", math.Exp(quick/n), "D")
+	b.note("whole learn path with baseline.observe: 0 (all of the history)", math.Exp(whole/n), "D")
+	b.note("fit alone with baseline.observe: 0", math.Exp(wholeFit/n), "D")
 	b.note("D, Prometheus' own chunk iterator, mean of ten data shapes", b.d, "ns a sample")
 	b.less("allocations per learned sample", allocs, "", math.NaN(), 0, 0)
 	return nil
 }
 
 // learnShape measures a day in a slice, which takes less than two milliseconds, and adds up the least of each day.
-func (b *bench) learnShape(s *shape, observe time.Duration) (path, fit, stock, allocs float64, err error) {
+func (b *bench) learnShape(s *shape, cfg baseline.Config) (path, fit, stock, allocs float64, err error) {
 	t, v := s.samples(days*1440, 1)
 	ls := fleet.Labels(0)
 	var bodies [days][]byte
@@ -57,13 +61,11 @@ func (b *bench) learnShape(s *shape, observe time.Duration) (path, fit, stock, a
 			return 0, 0, 0, 0, err
 		}
 	}
-	cfg := baseline.DefaultConfig()
-	cfg.Observe = model.Duration(observe)
 	e, err := baseline.NewEngine(cfg, nil)
 	if err != nil {
 		return 0, 0, 0, 0, err
 	}
-	from := e.FiledBefore(time.UnixMilli(t[len(t)-1]))
+	from := e.ObserveFrom(time.UnixMilli(t[len(t)-1]), false)
 	add := func(watch string, ls labels.Labels) *baseline.Series {
 		return e.Add(watch, ls, time.Minute, baseline.SeriesOptions{})
 	}
