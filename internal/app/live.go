@@ -74,11 +74,17 @@ func (l *live) tap(w rules.Watch) *feed.Tap {
 	if !ok {
 		return nil
 	}
-	q := feed.Query{Evaluator: plan, Matchers: plan.Matchers, Window: plan.Window, LastOnly: plan.LastOnly, Interval: time.Duration(w.Interval)}
-	if l.wants != nil {
-		q.Wants = func(ls labels.Labels) bool { return l.wants(w, ls) }
+	return l.feed.Open(feed.Query{
+		Evaluator: plan, Matchers: plan.Matchers, Window: plan.Window, LastOnly: plan.LastOnly, Interval: time.Duration(w.Interval), Wants: l.wanted(w),
+	})
+}
+
+// wanted says which series of a watch are to be held; nil: all.
+func (l *live) wanted(w rules.Watch) func(labels.Labels) bool {
+	if l.wants == nil {
+		return nil
 	}
-	return l.feed.Open(q)
+	return func(ls labels.Labels) bool { return l.wants(w, ls) }
 }
 
 // delay is how long after a step the watch is scored.
@@ -94,7 +100,8 @@ func (s *scorer) advance(ctx context.Context, w *watch) (bool, error) {
 	if w.fed && s.now().Sub(w.verified) < verifyInterval {
 		switch w.tap.State(w.next.UnixMilli(), s.now()) {
 		case feed.Complete:
-			s.stream(w)
+			s.stream(w, w.tap)
+			s.live.steps.WithLabelValues("feed").Inc()
 			return true, nil
 		case feed.Waiting:
 			w.wait = s.now().Add(waitStep)
@@ -104,7 +111,10 @@ func (s *scorer) advance(ctx context.Context, w *watch) (bool, error) {
 		}
 	}
 	before := w.next
-	err := s.catchUp(ctx, w, true)
+	followed, err := s.follow(ctx, w)
+	if !followed && err == nil {
+		err = s.catchUp(ctx, w, true)
+	}
 	s.live.steps.WithLabelValues("read").Add(float64(w.next.Sub(before) / w.interval))
 	w.fed = err == nil && w.tap != nil && s.agree(w)
 	if w.fed {
@@ -113,10 +123,10 @@ func (s *scorer) advance(ctx context.Context, w *watch) (bool, error) {
 	return true, err
 }
 
-// stream scores the next step from the feed.
-func (s *scorer) stream(w *watch) {
+// stream scores the next step from samples that are at hand.
+func (s *scorer) stream(w *watch, from *feed.Tap) {
 	step, n := w.next.UnixMilli(), 0
-	w.tap.Step(step, func(ls labels.Labels, data any, v float64) any {
+	from.Step(step, func(ls labels.Labels, data any, v float64) any {
 		e, ok := data.(*entry)
 		if !ok || e.forgotten {
 			if e = s.entry(w, ls); e == nil {
@@ -128,7 +138,6 @@ func (s *scorer) stream(w *watch) {
 		return e
 	})
 	s.metrics.samples.Add(float64(n))
-	s.live.steps.WithLabelValues("feed").Inc()
 	s.mu.Lock()
 	w.next = w.next.Add(w.interval)
 	s.mu.Unlock()

@@ -52,7 +52,8 @@ type scorer struct {
 
 	gate    *admit.Gate
 	live    *live
-	recall  *recall // Nil in tests: nobody asks for samples that are not kept.
+	raw     rawReader // Nil in tests: every step is read whole.
+	recall  *recall   // Nil in tests: nobody asks for samples that are not kept.
 	learned atomic.Bool
 	taken   atomic.Int64 // Samples learned and scored.
 	lit     int64        // The newest step at which any series had a sample, in ms; used by the scoring loop alone.

@@ -115,6 +115,7 @@ func (a *App) newSession(cfg *config.Config) (*session, error) {
 	}
 	s.scorer.gate = admit.New(cfg.Limits, a.opts.Shard, a.logger.With("component", "limits"), s.registry, a.now)
 	s.scorer.live.enable(s.feed, s.prom.Live, func(w rules.Watch, ls labels.Labels) bool { return s.scorer.gate.Owns(w.Name, w.GroupBy, ls) })
+	s.scorer.raw = s.prom
 	s.scorer.recall = newRecall(promread.Scrapes{Client: s.prom})
 	s.learning = newLearning(s.registry, s.scorer)
 	s.learning.terminal = a.opts.Terminal

@@ -35,6 +35,8 @@ type watch struct {
 	sorted   bool     // The list is in the order of their labels.
 	swept    int64    // When it was last looked for series to forget, in ms.
 
+	tail *tail // Nil: it is read whole each time. Used by the scoring loop alone.
+
 	// Of the feed of remote write; used by the scoring loop alone.
 	tap      *feed.Tap // Nil: the expression can't be computed from it.
 	fed      bool
@@ -93,7 +95,7 @@ func (s *scorer) update(ctx context.Context) error {
 		key := s.cursorKey(fw)
 		w, known := old[key]
 		if !known {
-			w = &watch{metric: metricOf(fw.Name, fw.Expr), unit: rules.Unit(fw.Expr), interval: time.Duration(fw.Interval), window: promread.Window(fw.Expr), next: s.cursors[key], tap: s.live.tap(fw)}
+			w = &watch{metric: metricOf(fw.Name, fw.Expr), unit: rules.Unit(fw.Expr), interval: time.Duration(fw.Interval), window: promread.Window(fw.Expr), next: s.cursors[key], tap: s.live.tap(fw), tail: newTail(s.raw, fw, s.live.wanted(fw))}
 		}
 		w.Watch = fw
 		s.watches = append(s.watches, w)

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -49,6 +50,13 @@ func (t *Tap) State(step int64, now time.Time) State {
 		}
 	}
 	return Complete
+}
+
+// Late says whether a sample that counts for a step is still to come of any series.
+func (t *Tap) Late(step int64) bool {
+	t.feed.mu.Lock()
+	defer t.feed.mu.Unlock()
+	return slices.ContainsFunc(t.series, func(at int32) bool { return t.feed.held[at].late(step, t.query) })
 }
 
 // late says whether a sample that counts for the step is still to come.
