@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,24 +196,43 @@ func TestWhatWasCountedOfAnIncidentStandsWhenItIsForgotten(t *testing.T) {
 
 // answers gives the same vector to one expression, and notes when it was asked.
 type answers struct {
-	expr   string
-	vector model.Vector
-	at     []time.Time
+	expr    string
+	vector  model.Vector
+	at      []time.Time
+	refused bool // It does not take the query for all kinds.
 }
 
 func (a *answers) Query(_ context.Context, expr string, at time.Time) (model.Vector, error) {
 	a.at = append(a.at, at)
-	if expr == a.expr {
+	switch {
+	case strings.Contains(expr, rowLabel) && a.refused:
+		return nil, errors.New("too much at once")
+	case strings.Contains(expr, rowLabel):
+		if _, err := parser.NewParser(parser.Options{}).ParseExpr(expr); err != nil || !strings.Contains(expr, a.expr) {
+			return nil, fmt.Errorf("%s: %w", expr, err)
+		}
+		marked := a.vector[0].Metric.Clone()
+		marked[rowLabel] = "1"
+		return model.Vector{{Metric: marked, Value: a.vector[0].Value}}, nil
+	case expr == a.expr && a.refused:
 		return a.vector, nil
 	}
 	return nil, nil
 }
 
 func TestChangesAreLookedForOnTheClocksGridAndToldOnce(t *testing.T) {
+	for name, refused := range map[string]bool{"in one query": false, "one by one when that fails": true} {
+		t.Run(name, func(t *testing.T) { changesAreToldOnce(t, refused) })
+	}
+}
+
+func changesAreToldOnce(t *testing.T, refused bool) {
+	t.Helper()
 	now := alerted
 	src := &answers{
-		expr:   fmt.Sprintf(changeSources[1].expr, "60"),
-		vector: model.Vector{{Metric: model.Metric{"job": "api", "instance": "a$1:80", "version": "v2"}}},
+		refused: refused,
+		expr:    fmt.Sprintf(changeSources[1].expr, "60"),
+		vector:  model.Vector{{Metric: model.Metric{"job": "api", "instance": "a$1:80", "version": "v2"}}},
 	}
 	var told []correlate.Change
 	w := &changeWatch{
@@ -223,6 +244,7 @@ func TestChangesAreLookedForOnTheClocksGridAndToldOnce(t *testing.T) {
 		now = now.Add(29 * time.Second)
 	}
 	require.Len(t, told, 1)
+	require.Len(t, src.at, map[bool]int{false: 3, true: 3 * (1 + len(changeSources))}[refused])
 	looked := alerted.Truncate(30 * time.Second)
 	require.Equal(t, looked, told[0].Time)
 	for _, at := range src.at {

@@ -14,7 +14,7 @@ import (
 // Config is the section `prometheus:` of the configuration file: which server to read, and how
 // gently. Everything but the URL has a default that suits one Prometheus next door.
 type Config struct {
-	// URL is the address of Prometheus, Mimir, Thanos or another server with remote read, up to
+	// URL is the address of Prometheus, Mimir, Cortex or another server with remote read, up to
 	// and without /api/v1, for example `http://localhost:9090`. Required.
 	URL *commoncfg.URL `yaml:"url,omitempty"`
 	// ReadPath is the path of remote read below the url; Mimir has it at `/prometheus/api/v1/read`.

@@ -41,10 +41,14 @@ func lastValue(g grid, t []int64, v []float64, outT []int64, outV []float64) ([]
 		if next == 0 || t[next-1] <= at-g.window || value.IsStaleNaN(v[next-1]) {
 			continue
 		}
-		for g.marks && t[first] <= at-g.window {
-			first++
+		x := v[next-1]
+		if g.marks && 10*(at-t[next-1]) > g.window { // A hole lacks a tenth of the window at least.
+			for t[first] <= at-g.window {
+				first++
+			}
+			x = g.wholeOr(x, t[first:next], at, newest)
 		}
-		outT, outV = append(outT, step), append(outV, g.wholeOr(v[next-1], t[first:next], at, newest))
+		outT, outV = append(outT, step), append(outV, x)
 	}
 	return outT, outV
 }
@@ -66,11 +70,14 @@ func instantRate(g grid, t []int64, v []float64, outT []int64, outV []float64) (
 		if !(v[next-1] < v[next-2]) { // Not >=, which differs for NaN.
 			rise = v[next-1] - v[next-2]
 		}
-		for g.marks && t[first] <= at-g.window {
-			first++
+		x := rise / (float64(t[next-1]-t[next-2]) / 1000)
+		if g.marks && 10*max(at-t[next-1], t[next-1]-t[next-2]) > g.window {
+			for t[first] <= at-g.window {
+				first++
+			}
+			x = g.wholeOr(x, t[first:next], at, lastTwo)
 		}
-		outT = append(outT, step)
-		outV = append(outV, g.wholeOr(rise/(float64(t[next-1]-t[next-2])/1000), t[first:next], at, lastTwo))
+		outT, outV = append(outT, step), append(outV, x)
 	}
 	return outT, outV
 }
