@@ -28,7 +28,7 @@ func (s *Series) missing(t int64, score func(*Score, int64)) Score {
 		score(&sc, t)
 		s.alarm(&sc, t) // an anomaly from before ends in its time
 	}
-	s.note(sc)
+	s.last.set(&sc)
 	return sc
 }
 

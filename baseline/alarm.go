@@ -140,8 +140,8 @@ const breakMs = int64(10 * time.Minute / time.Millisecond)
 // alarm shows one alarm per episode.
 func (s *Series) alarm(sc *Score, t int64) {
 	r, step := s.rates, s.core.step()
-	if e := s.episode(); e.Since != 0 && t-max(e.ShownAt, e.AboveAt) > r.EpisodeMs {
-		s.rare.episode, s.rare.withheld = episode{}, false
+	if e := s.rare; e != nil && e.Since != 0 && t-max(e.ShownAt, e.AboveAt) > r.EpisodeMs {
+		e.episode, e.withheld = episode{}, false
 		s.shed()
 	}
 	if s.rare == nil && sc.Raw <= 1 {

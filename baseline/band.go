@@ -64,11 +64,8 @@ func (x statistic) number() float64 { return float64(x) / 2048 }
 
 // within keeps a number on the side of zero on which all values of the series have been.
 func (s *Series) within(x float64) float64 {
-	if s.core.Signs&negative == 0 {
-		x = max(x, 0)
-	}
-	if s.core.Signs&positive == 0 {
-		x = min(x, 0)
+	if s.core.Signs&negative == 0 && x < 0 || s.core.Signs&positive == 0 && x > 0 {
+		return 0
 	}
 	return x
 }

@@ -122,44 +122,60 @@ func (s *Series) settleCalm() {
 	f.Low = max(min(float64(bottom), c.Slow-float64(f.Global))-beyond, c.Slow-float64(min(f.ClipValue, b.Global[1]*f.Global)))
 }
 
-// pass takes a sample that surprises nobody and with which nothing ends, and says whether it is one. Without want the
-// score is left out.
-func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool) {
+// passed is what a calm sample was held against.
+type passed struct {
+	expected, profile, surprise float64
+	down, up                    float32 // what the phase neighbourhood forgives
+}
+
+// pass takes a sample that surprises nobody and with which nothing ends but the beat, and says whether it is one; told is its
+// score. Comparisons stand in place of min and max here, which cost Go several instructions each.
+func (s *Series) pass(t int64, v float64) (p passed, ok bool) {
 	c, f, b, r := &s.core, &s.live.frame, &s.live.beat, s.rates
-	profile := s.model.Profile(s.model.Frac(t, f.Slot), r.Step)
-	expected := profile + s.model.Level()
-	off := v - expected
-	sur := off - c.Short
-	res, surprise := float32(off), float32(sur)
-	move := float32(math.Abs(v - c.LastValue))
-	down, up := max(0, float32(r.Phase)*(float32(profile)-f.Lowest)), max(0, float32(r.Phase)*(f.Highest-float32(profile)))
+	p.profile = s.model.Profile(s.model.Frac(t, f.Slot), r.Step)
+	p.expected = p.profile + s.model.Level()
+	off := v - p.expected
+	p.surprise = off - c.Short
+	res, surprise := float32(off), float32(p.surprise)
+	step := math.Abs(v - c.LastValue)
+	move := float32(step)
 	if !(res <= f.Residual && res >= -f.Residual && surprise <= f.Rise && surprise >= -f.Fall && v <= f.High && v >= f.Low && move <= f.ClipMove) {
-		return sc, false
+		return p, false
 	}
-	if res > 0 {
-		res -= min(res, up)
-	} else {
-		res += min(-res, down)
+	if down := float32(r.Phase) * (float32(p.profile) - f.Lowest); down > 0 {
+		p.down = down
+	}
+	if up := float32(r.Phase) * (f.Highest - float32(p.profile)); up > 0 {
+		p.up = up
+	}
+	switch {
+	case res > p.up:
+		res -= p.up
+	case res < -p.down:
+		res += p.down
+	default:
+		res = 0
 	}
 	if res > f.Up || res < -f.Down {
-		return sc, false
+		return p, false
 	}
 	repeats, zeros := s.cells.Runs()
 	same, zero := v == c.LastValue, v == 0
 	switch {
 	case same && *repeats+1 > f.Bounds.Runs[0], zero && *zeros+1 > f.Bounds.Runs[1]:
-		return sc, false
-	case !same && !(math.Abs(v-c.LastValue) >= c.MinStep && c.MinStep > 0):
-		return sc, false
+		return p, false
+	case !same && !(step >= c.MinStep && c.MinStep > 0):
+		return p, false
 	case v < 0 && c.Signs&negative == 0, v > 0 && c.Signs&positive == 0:
-		return sc, false
+		return p, false
 	}
 	bulk := res
 	if f.Jobs {
 		bulk = s.job(v, bulk)
 	}
-	if !s.cells.Sum(res*f.PerScale, bulk*f.PerBulk, &f.Bounds, &r.Sum) {
-		return sc, false
+	z := res * f.PerScale
+	if !s.cells.Sum(z, bulk*f.PerBulk, &f.Bounds, &r.Sum) {
+		return p, false
 	}
 	// Nothing stands in its way.
 	if same {
@@ -174,15 +190,14 @@ func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool
 	} else {
 		*zeros = 0
 	}
-	a, sa := abs(res), abs(surprise)
+	a, sa, far := abs(res), abs(surprise), float32(v-c.Slow)
 	b.N++
 	b.Moves++
 	b.Level += float32(off)
 	b.Abs += a
 	b.Surprise += sa
-	b.Off += detect.Surprise(res*f.PerScale, surprise*f.PerLocal, s.opts.Direction.side())
+	b.Off += detect.Surprise(z, surprise*f.PerLocal, s.opts.Direction.side())
 	b.Move += move
-	far := float32(v - c.Slow)
 	b.Value += far
 	b.Apart += abs(far)
 	b.Size += float32(math.Abs(v))
@@ -190,40 +205,51 @@ func (s *Series) pass(t int64, v float64, w *work, want bool) (sc Score, ok bool
 	s.peak.Learn(a)
 	s.lpeak.Learn(sa)
 	s.model.Add(v)
-	c.Short += r.Local * sur
+	c.Short += r.Local * p.surprise
 	c.N++
-	c.Last, c.LastValue, c.LastExpected = t, v, expected
-	s.last.Z = res * f.PerScale
+	c.Last, c.LastValue, c.LastExpected = t, v, p.expected
+	s.last.Z = z
 	if f.Loud {
 		s.hush()
 	}
 	s.calm()
-	ends := b.N >= s.full()
-	if !ends && !want && s.episode().Since == 0 {
-		return sc, true
+	return p, true
+}
+
+// told writes the score of a sample that has passed into sc, which is empty; without want that is left out where nothing depends on it. It ends the beat
+// when that is full.
+func (s *Series) told(t int64, v float64, p *passed, w *work, want bool, sc *Score) {
+	f := &s.live.frame
+	ends := s.live.N >= s.full()
+	if !ends && !want && s.rare == nil {
+		return
 	}
-	sc = Score{Time: t, Value: v, Expected: expected, State: f.State}
+	sc.Time, sc.Value, sc.Expected, sc.State = t, v, p.expected, f.State
 	if want {
-		s.band(&sc, float64(f.Scale), float64(down), float64(up))
+		s.band(sc, float64(f.Scale), float64(p.down), float64(p.up))
 	}
 	if ends {
-		var y sayings
-		s.remind(&w.in, &y)
-		s.collect(w, &y)
-		s.hold(s.judge(y.all[:y.n]))
+		s.weighBeat(w)
 		if f.HeldRaw > 1 && want {
 			s.because(&detect.All()[f.Row]).Seen = detect.Seen{
-				Value: v, Expected: expected, Forecast: v - sur, Mean: c.Slow, Scale: float64(f.Scale), Bulk: float64(f.Bulk), Mem: *s.cells.Window(int(f.Row)),
+				Value: v, Expected: p.expected, Forecast: v - p.surprise, Mean: s.core.Slow, Scale: float64(f.Scale), Bulk: float64(f.Bulk), Mem: *s.cells.Window(int(f.Row)),
 			}
 		}
 	}
-	s.held(&sc)
-	s.alarm(&sc, t)
-	s.nameKind(&sc, off, profile)
+	s.held(sc)
+	s.alarm(sc, t)
+	s.nameKind(sc, v-p.expected, p.profile)
 	if ends {
 		s.absorb(w)
 	}
-	return sc, true
+}
+
+// weighBeat asks the tests that look at beats and those that sum up many samples.
+func (s *Series) weighBeat(w *work) {
+	var y sayings
+	s.remind(&w.in, &y)
+	s.collect(w, &y)
+	s.hold(s.judge(y.all[:y.n]))
 }
 
 func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
@@ -332,10 +358,7 @@ func (s *Series) flush(w *work) {
 	if s.live == nil || s.live.N == 0 {
 		return
 	}
-	var y sayings
-	s.remind(&w.in, &y)
-	s.collect(w, &y)
-	s.hold(s.judge(y.all[:y.n]))
+	s.weighBeat(w)
 	s.absorb(w)
 }
 

@@ -58,7 +58,7 @@ func (s *Series) decodeShown(b []byte) ([]byte, error) {
 	if State(h.State) > AfterGap || !(h.Raw >= 0) || !(h.Alarm >= 0) || math.IsInf(h.Raw, 0) || math.IsInf(h.Alarm, 0) {
 		return nil, errors.New("a score that is none")
 	}
-	s.last = markOf(Score{
+	s.last.set(&Score{
 		Time: h.Time, Since: h.Since, Value: h.Value, Expected: h.Expected, Lower: h.Lower, Upper: h.Upper, Raw: h.Raw, Alarm: h.Alarm,
 		Active: h.Active != 0, Withheld: h.Withheld != 0, State: State(h.State), Detector: detector, Kind: detect.ByName(detector).Kind,
 	})

@@ -35,7 +35,8 @@ func (s *Series) Learn(t []int64, v []float64, from int64, each func(Score)) {
 		if len(t) > 0 {
 			s.rouse(w)
 		} else if c := &s.core; c.Last > s.last.Time {
-			s.note(s.silent(c.Last, c.LastValue))
+			sc := s.silent(c.Last, c.LastValue)
+			s.last.set(&sc)
 		}
 	}
 	for i := range t {

@@ -19,17 +19,16 @@ const noRow = -1
 // rows are all tests that a score can be of, those of more than one series and of none included.
 var rows = append(append([]detect.Detector(nil), detect.All()...), absence, peerRow, detect.JointRow())
 
-func markOf(sc Score) mark {
-	m := mark{
-		Time: sc.Time, Value: sc.Value, Expected: sc.Expected, Lower: sc.Lower, Upper: sc.Upper, Raw: sc.Raw, Alarm: sc.Alarm,
-		State: sc.State, Active: sc.Active, Withheld: sc.Withheld, row: noRow,
-	}
+// set makes the mark that of a score; Z stays.
+func (m *mark) set(sc *Score) {
+	m.Time, m.Value, m.Expected, m.Lower, m.Upper, m.Raw, m.Alarm = sc.Time, sc.Value, sc.Expected, sc.Lower, sc.Upper, sc.Raw, sc.Alarm
+	m.State, m.Active, m.Withheld, m.row = sc.State, sc.Active, sc.Withheld, noRow
 	if sc.Detector == "" {
-		return m
+		return
 	}
 	if rows[sc.row].Name == sc.Detector {
 		m.row = sc.row
-		return m
+		return
 	}
 	for i := range rows {
 		if rows[i].Name == sc.Detector {
@@ -37,7 +36,6 @@ func markOf(sc Score) mark {
 			break
 		}
 	}
-	return m
 }
 
 func (m *mark) score() Score {

@@ -155,11 +155,12 @@ func (s *Series) Last() Score {
 }
 
 // Observe scores a sample with what was known before it, then learns it. t is unix milliseconds.
-func (s *Series) Observe(t int64, v float64) Score {
+func (s *Series) Observe(t int64, v float64) (sc Score) {
 	s.mu.Lock()
 	if s.inStep(t) && s.live.N+1 < s.full() { // Most samples of a series with beats need no room.
-		if sc, ok := s.pass(t, v, nil, true); ok {
-			s.note(sc)
+		if p, ok := s.pass(t, v); ok {
+			s.told(t, v, &p, nil, true, &sc)
+			s.last.set(&sc)
 			s.mu.Unlock()
 			return sc
 		}
@@ -188,16 +189,9 @@ func (s *Series) inStep(t int64) bool {
 func (s *Series) take(t int64, v float64, w *work) Score {
 	sc := s.observe(t, v, w, true)
 	if t > s.last.Time { // what comes late changes nothing
-		s.note(sc)
+		s.last.set(&sc)
 	}
 	return sc
-}
-
-// note makes a score the last one.
-func (s *Series) note(sc Score) {
-	z := s.last.Z
-	s.last = markOf(sc)
-	s.last.Z = z
 }
 
 func (s *Series) silent(t int64, v float64) Score {
@@ -211,10 +205,11 @@ func (s *Series) silent(t int64, v float64) Score {
 	return sc
 }
 
-func (s *Series) observe(t int64, v float64, w *work, want bool) Score {
+func (s *Series) observe(t int64, v float64, w *work, want bool) (sc Score) {
 	c := &s.core
 	if s.inStep(t) {
-		if sc, ok := s.pass(t, v, w, want); ok {
+		if p, ok := s.pass(t, v); ok {
+			s.told(t, v, &p, w, want, &sc)
 			return sc
 		}
 	}
@@ -246,7 +241,7 @@ func (s *Series) observe(t int64, v float64, w *work, want bool) Score {
 		w.live.Slot, w.live.Next = begin, math.MaxInt64
 	}
 	s.live = &w.live
-	sc := s.examine(t, v, w, want)
+	sc = s.examine(t, v, w, want)
 	s.live = nil
 	return sc
 }

@@ -226,7 +226,7 @@ func (s *Series) claim(row *detect.Detector, raw float64, t int64, fill func(*wh
 	} else {
 		s.alarm(&sc, t)
 	}
-	s.note(sc)
+	s.last.set(&sc)
 	w := s.because(row)
 	w.Value, w.Expected = sc.Value, sc.Expected
 	fill(w)

@@ -173,7 +173,19 @@ func (c *Cells) Sum(season, bulk float32, b *Bounds, r *tuning.Sum) bool {
 	if s0 > b.Cusum[0] || s1 > b.Cusum[1] || s2 > b.Cusum[2] || s3 > b.Cusum[3] {
 		return false
 	}
-	sums[0], sums[1], sums[2], sums[3] = max(0, s0), max(0, s1), max(0, s2), max(0, s3)
+	*sums = [4]float32{}
+	if s0 > 0 {
+		sums[0] = s0
+	}
+	if s1 > 0 {
+		sums[1] = s1
+	}
+	if s2 > 0 {
+		sums[2] = s2
+	}
+	if s3 > 0 {
+		sums[3] = s3
+	}
 	up[0], up[1], down[0], down[1] = fast, long, fast, long
 	*slow, c.Mem[windows[rowSlowDown]] = x, x
 	return true

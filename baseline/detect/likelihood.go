@@ -41,12 +41,24 @@ const leastApart = 0.05
 // or 0 for both), as far as a single sample may count.
 func Surprise(season, local float32, side int) float32 {
 	switch {
-	case side > 0:
-		return max(0, min(max(season, local), mostOff))
 	case side < 0:
-		return max(0, min(max(-season, -local), mostOff))
+		season, local = -season, -local
+	case side == 0 && season < 0:
+		season = -season
 	}
-	return min(max(season, -season, local, -local), mostOff)
+	if side == 0 && local < 0 {
+		local = -local
+	}
+	if local > season {
+		season = local
+	}
+	switch {
+	case season < 0:
+		return 0
+	case season > mostOff:
+		return mostOff
+	}
+	return season
 }
 
 // mostOff is so far off that the logarithm of one more is three.

@@ -173,8 +173,13 @@ func (m *Model) File(mo Moment, n int, sum float64, low, high float32) {
 func (m *Model) reach(low, high float32) {
 	if m.Low > m.High {
 		m.Low, m.High = low, high
-	} else {
-		m.Low, m.High = min(m.Low, low), max(m.High, high)
+		return
+	}
+	if low < m.Low {
+		m.Low = low
+	}
+	if high > m.High {
+		m.High = high
 	}
 }
 
