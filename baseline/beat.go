@@ -303,8 +303,9 @@ func (s *Series) weigh(i int, stat float64, y *sayings) (raised bool) {
 	if stat > d.Floor { // else there is no evidence at all
 		raised = s.cells.Raise(i, stat)
 		if direction := s.opts.Direction; (direction != Up || d.Up >= 0) && (direction != Down || d.Up <= 0) {
-			u = max(0, float32(s.cells.Score(i, stat)-s.rates.Cost[d.Family]))
-			y.add(i, u)
+			if u = float32(s.cells.Above(i, stat, s.rates.Cost[d.Family])); u > 0 {
+				y.add(i, u)
+			}
 		}
 	}
 	s.lastU[i] = uint16(math.Float32bits(u) >> 16)

@@ -102,5 +102,5 @@ func (s *Series) stand(t int64, v, before float64, k *cold) past {
 			now = max(now, level+min(0, then)-most)
 		}
 	}
-	return past{level: level, now: now, day: k.Trend.median(int64(s.core.Hour), v)}
+	return past{level: level, now: now, day: k.Trend.median(int64(s.core.Hour), v, float64(k.Look.Open[rings[0].from][byDay]))}
 }

@@ -157,7 +157,8 @@ func (s *Series) Last() Score {
 // Observe scores a sample with what was known before it, then learns it. t is unix milliseconds.
 func (s *Series) Observe(t int64, v float64) (sc Score) {
 	s.mu.Lock()
-	if s.inStep(t) && s.live.N+1 < s.full() { // Most samples of a series with beats need no room.
+	tried := s.inStep(t) && s.live.N+1 < s.full() // Most samples of a series with beats need no room.
+	if tried {
 		if p, ok := s.pass(t, v); ok {
 			s.told(t, v, &p, nil, true, &sc)
 			s.last.set(&sc)
@@ -170,8 +171,15 @@ func (s *Series) Observe(t int64, v float64) (sc Score) {
 	defer s.name.engine.work.Put(w)
 	if s.open() != nil {
 		s.rouse(w)
+		tried = false
 	}
-	return s.take(t, v, w)
+	if tried {
+		sc = s.consider(t, v, w, true)
+	} else {
+		sc = s.observe(t, v, w, true)
+	}
+	s.show(t, &sc)
+	return sc
 }
 
 // inStep says that a sample comes where the one before leads to expect it, and that nothing ends with it that is known
@@ -185,12 +193,17 @@ func (s *Series) inStep(t int64) bool {
 	return d > -500 && d < 500
 }
 
+// show makes a score that of the last sample; what comes late changes nothing.
+func (s *Series) show(t int64, sc *Score) {
+	if t > s.last.Time {
+		s.last.set(sc)
+	}
+}
+
 // take observes a sample; the series' lock is held.
 func (s *Series) take(t int64, v float64, w *work) Score {
 	sc := s.observe(t, v, w, true)
-	if t > s.last.Time { // what comes late changes nothing
-		s.last.set(&sc)
-	}
+	s.show(t, &sc)
 	return sc
 }
 
@@ -206,13 +219,18 @@ func (s *Series) silent(t int64, v float64) Score {
 }
 
 func (s *Series) observe(t int64, v float64, w *work, want bool) (sc Score) {
-	c := &s.core
 	if s.inStep(t) {
 		if p, ok := s.pass(t, v); ok {
 			s.told(t, v, &p, w, want, &sc)
 			return sc
 		}
 	}
+	return s.consider(t, v, w, want)
+}
+
+// consider takes a sample that is not calm, or that may be none.
+func (s *Series) consider(t int64, v float64, w *work, want bool) (sc Score) {
+	c := &s.core
 	if late := c.Last != 0 && t <= c.Last; !late && s.torn(t, v) {
 		return s.suspend(t, v, w)
 	}

@@ -314,6 +314,15 @@ func (c *Cells) Score(i int, y float64) float64 {
 	return (y - c.Place[i].unpack()) / c.Scale[i].unpack()
 }
 
+// Above is how far a statistic's score is above a cost, 0 where it is not: most are not, and cost no division.
+func (c *Cells) Above(i int, y, cost float64) float64 {
+	scale := c.Scale[i].unpack()
+	if y -= c.Place[i].unpack() + cost*scale; y > 0 {
+		return y / scale
+	}
+	return 0
+}
+
 // Statistic is the statistic whose score is u: Score backwards.
 func (c *Cells) Statistic(i int, u float64) float64 {
 	return u*c.Scale[i].unpack() + c.Place[i].unpack()
