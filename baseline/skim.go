@@ -190,7 +190,9 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 		sur := off - short
 		short += r.Local * sur
 		room.sur[k] = float32(sur)
-		room.res[k] = float32(forgive(off, r.Phase*(line.High-p), r.Phase*(p-line.Low)))
+		// What the phase neighbourhood forgives is taken off, on either side.
+		over, under := off-r.Phase*(line.High-p), -off-r.Phase*(p-line.Low)
+		room.res[k] = above(float32(over)) - above(float32(under))
 		if o := off; o > clipLevel {
 			level1 += clipLevel
 		} else if o < -clipLevel {
@@ -256,9 +258,14 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 	var most, lmost float32
 	var amount float64
 	var season1, local1 [2]float64
+	m := r.Beat
+	fm, per := float64(m), 1/float64(m)
 	for i := 0; i < n; i += r.Beat {
-		m := min(r.Beat, n-i)
-		rb, fm := r.Of[m-1], float64(m)
+		if n-i < m {
+			m = n - i
+			fm, per = float64(m), 1/float64(m)
+		}
+		rb := r.Of[m-1]
 		spread := base * s.scale.Volatility(r)
 		lbase := max(c.LocalAbs, floor)
 		perScale, perBulk := float32(1/max(spread, peak)), float32(1/max(spread, floor))
@@ -271,6 +278,7 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 			up, down = higher(up, x), higher(down, -x)
 			lup, ldown = higher(lup, y), higher(ldown, -y)
 			xa, ya := abs(x), abs(y)
+			farther := higher(xa*perScale, ya*perLocal)
 			if xa > clipAbs {
 				xa = clipAbs
 			}
@@ -279,20 +287,38 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 			}
 			a += xa
 			sa += ya
-			z += max(-detect.SlowClip, min(detect.SlowClip, x*perScale))
-			surprises += detect.Surprise(x*perScale, y*perLocal, side)
-			move += min(moves[k], clipMove)
+			if y := x * perScale; y > detect.SlowClip {
+				z += detect.SlowClip
+			} else if y < -detect.SlowClip {
+				z -= detect.SlowClip
+			} else {
+				z += y
+			}
+			switch {
+			case side != 0:
+				surprises += detect.Surprise(x*perScale, y*perLocal, side)
+			case farther > detect.MostOff:
+				surprises += detect.MostOff
+			default:
+				surprises += farther
+			}
+			if m := moves[k]; m > clipMove {
+				move += clipMove
+			} else {
+				move += m
+			}
 		}
 		most, lmost = max(most, up, down), max(lmost, lup, ldown)
 		season1[0], season1[1] = max(season1[0], float64(up*perScale)), max(season1[1], float64(down*perScale))
 		local1[0], local1[1] = max(local1[0], float64(lup*perLocal)), max(local1[1], float64(ldown*perLocal))
 		in.N, in.Steps, in.Rates = fm, c.N, rb
-		in.Off, in.Move = float64(surprises)/fm, float64(move)/fm
+		in.Off, in.Move = float64(surprises)*per, float64(move)*per
 		s.cells.Skim(bulk[i:i+m], perBulk, float64(z), in, top)
 		amount += float64(a)
-		s.scale.Stir(float64(a)/fm, base, rb)
-		c.LocalVol += float32(rb.LocalVol * (float64(sa)/fm/lbase - float64(c.LocalVol)))
-		c.LocalAbs += tuning.Mean(c.N/fm, rb.LocalAbs) * (float64(sa)/fm - c.LocalAbs)
+		s.scale.Stir(float64(a)*per, base, rb)
+		amount1 := float64(sa) * per
+		c.LocalVol += float32(rb.LocalVol * (amount1/lbase - float64(c.LocalVol)))
+		c.LocalAbs += tuning.Mean(c.N*per, rb.LocalAbs) * (amount1 - c.LocalAbs)
 		c.N += fm
 		if c.Climb.learn(t[i+m-1], v[i+m-1], max(c.LocalAbs, floor)) {
 			s.touch().Trend.tooth(&c.Climb)
@@ -354,12 +380,10 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 	}
 }
 
-// forgive is a residual without what the phase neighbourhood forgives.
-func forgive(off, up, down float64) float64 {
-	if off > 0 {
-		return off - min(off, max(up, 0))
-	}
-	return off + min(-off, max(down, 0))
+// above is max(0, x) of a number, without a branch that nobody can foretell.
+func above(x float32) float32 {
+	b := math.Float32bits(x)
+	return math.Float32frombits(b &^ uint32(int32(b)>>31))
 }
 
 // higher is the larger of two numbers of which the first is not below zero.
@@ -476,8 +500,12 @@ func (s *Series) skimHour(hour int32, t int64, v float64) {
 	view := s.name.engine.views.Get().(*seasonView)
 	*view = seasonView{&s.model, s.rates.Step}
 	k.Look.follow(int64(hour), int64(c.Hour), s.model.Level(), view, &s.rates.Forecasts)
-	if k.Look.due(int64(hour)) {
-		k.Look.check(t, v, s.stand(t, v, c.LastValue, k), view, &s.rates.Forecasts, promiseEvery)
+	if due, made := k.Look.due(int64(hour)); due || made {
+		var p past
+		if made {
+			p = s.stand(t, v, c.LastValue, k)
+		}
+		k.Look.check(t, v, p, view, &s.rates.Forecasts, promiseEvery)
 	}
 	s.name.engine.views.Put(view)
 	k.Trend.turn(int64(c.Hour), int64(hour), c.LastValue)
@@ -485,16 +513,14 @@ func (s *Series) skimHour(hour int32, t int64, v float64) {
 	s.reckon(c.Last)
 }
 
-// due says whether a forecast is for this hour, or one is to be made while history is skimmed.
-func (o *outlook) due(hour int64) bool {
-	if hour%promiseEvery == 0 || hour%24 == 0 {
-		return true
-	}
+// due says whether forecasts are for this hour, and whether some are made while history is skimmed.
+func (o *outlook) due(hour int64) (due, made bool) {
 	for i := range rings {
 		r := rings[i]
-		if hour%r.every == 0 && o.Due[r.from+hour/r.every%r.n] == int32(hour) {
-			return true
+		if hour%r.every == 0 {
+			due = due || o.Due[r.from+hour/r.every%r.n] == int32(hour)
+			made = made || hour%promiseEvery == 0 || i == len(rings)-1
 		}
 	}
-	return false
+	return due, made
 }

@@ -22,16 +22,22 @@ func unlikeliness(m *[Words]float32, in *Input) float64 {
 	r := in.Rates
 	x := Ln(1 + in.Off)
 	short, long, apart := float64(m[0]), float64(m[1]), float64(m[2])
-	young := in.N / (in.Steps + in.N)
-	short += math.Max(young, r.Likelihood) * (x - short)
-	long += math.Max(young, r.Global) * (x - long)
+	fast, slow := r.Likelihood, r.Global
+	if young := in.N / (in.Steps + in.N); young > slow {
+		fast, slow = max(young, fast), young
+	}
+	short += fast * (x - short)
+	long += slow * (x - long)
 	d := short - long
-	apart += math.Max(young, r.Global) * (math.Abs(d) - apart)
+	apart += slow * (math.Abs(d) - apart)
 	m[0], m[1], m[2] = float32(short), float32(long), float32(apart)
 	if in.Steps < 50 {
 		return 0
 	}
-	return d / math.Max(apart, leastApart)
+	if apart < leastApart {
+		apart = leastApart
+	}
+	return d / apart
 }
 
 // leastApart is the smallest usual distance that means anything: a twentieth of the spreads.
@@ -55,11 +61,11 @@ func Surprise(season, local float32, side int) float32 {
 	switch {
 	case season < 0:
 		return 0
-	case season > mostOff:
-		return mostOff
+	case season > MostOff:
+		return MostOff
 	}
 	return season
 }
 
-// mostOff is so far off that the logarithm of one more is three.
-const mostOff = 19.0855
+// MostOff is how many spreads off a single sample counts at most: so far off that the logarithm of one more is three.
+const MostOff = 19.0855

@@ -121,17 +121,19 @@ func (c *Cells) Count(n *[Count]Counts) {
 
 // Settle forgets what is beyond the memory of histograms that were counted into, and fits every law.
 func (c *Cells) Settle(p *tuning.Params, n *[Count]Counts) {
+	q := quantileOf(p.Quantile)
 	for i := range table {
-		n[i].trim(p)
+		c.put(i, fit(&table[i], p, &n[i], q, n[i].trim(p)))
 	}
-	c.Fit(p, n)
 }
 
-// trim forgets as filing a block does.
-func (c *Counts) trim(p *tuning.Params) {
-	if float64(c.sum()) >= unit*p.Memory {
+// trim forgets as filing a block does, and returns the sum of all.
+func (c *Counts) trim(p *tuning.Params) (sum int) {
+	if sum = c.sum(); float64(sum) >= unit*p.Memory {
 		c.Forget(1.0 / 32)
+		sum = c.sum()
 	}
+	return sum
 }
 
 // Count files the block's largest statistic, and fits nothing.

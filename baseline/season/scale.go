@@ -75,7 +75,15 @@ func (p *Peaks) step(slots int, q, x, tau float64) float64 {
 	if d > 0 {
 		w = tau
 	}
-	return q * math.Exp(2*w*max(1/n, 0.08)*max(-1.5, min(1.5, d)))
+	return q * exp(2*w*max(1/n, 0.08)*max(-1.5, min(1.5, d)))
+}
+
+// exp is the exponential, to five digits where its argument is small.
+func exp(x float64) float64 {
+	if x > 0.25 || x < -0.25 {
+		return math.Exp(x)
+	}
+	return 1 + x*(1+x*(1.0/2+x*(1.0/6+x*(1.0/24))))
 }
 
 // Scale is the time-varying spread of the seasonal residual. The spreads by time of day lie in the
