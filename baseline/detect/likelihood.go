@@ -23,8 +23,9 @@ func unlikeliness(m *[Words]float32, in *Input) float64 {
 	x := Ln(1 + in.Off)
 	short, long, apart := float64(m[0]), float64(m[1]), float64(m[2])
 	fast, slow := r.Likelihood, r.Global
-	if young := in.N / (in.Steps + in.N); young > slow {
-		fast, slow = max(young, fast), young
+	if all := in.Steps + in.N; all*slow < in.N { // It is young.
+		slow = in.N / all
+		fast = max(slow, fast)
 	}
 	short += fast * (x - short)
 	long += slow * (x - long)

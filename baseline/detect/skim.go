@@ -69,10 +69,10 @@ func (s *Skimmed) raise(i int, x float64) {
 }
 
 // Raise notes the largest surprises of samples: above and below the season, the last samples and the slow mean.
-func (s *Skimmed) Raise(season, local, global [2]float64) {
+func (s *Skimmed) Raise(season, local [2]float32, global [2]float64) {
 	for k := range 2 {
-		s.raise(rowSeasonUp+k, season[k])
-		s.raise(rowLocalUp+k, local[k])
+		s.raise(rowSeasonUp+k, float64(season[k]))
+		s.raise(rowLocalUp+k, float64(local[k]))
 		s.raise(rowGlobalUp+k, global[k])
 	}
 }
@@ -94,22 +94,44 @@ func (c *Cells) Beyond(row int, in *Input, s *Skimmed) {
 // RecordRows are those of the record tests, up and down.
 func RecordRows() (up, down int) { return rowRecordUp, rowRecordDown }
 
-// Lift files what was skimmed in the block, and calls weigh with the statistic of every row that says something.
-func (c *Cells) Lift(s *Skimmed, weigh func(row int, stat float64)) {
+// Lift files what was skimmed in the block, and sets u to the scores of the rows that say something, in units of their tails and
+// after their costs.
+func (c *Cells) Lift(s *Skimmed, cost *[tuning.Families]float64, u *[Count]float32) (found Rows) {
 	for i, x := range s {
 		d := &table[i]
-		if !d.Plain {
+		if d.Plain {
+			if x <= d.Floor {
+				continue
+			}
+		} else {
 			if x <= float64(edges[i][0]) {
 				continue
 			}
 			x = Ln(x)
 		}
-		if x > d.Floor {
-			c.Raise(i, x)
-			weigh(i, x)
+		c.Raise(i, x)
+		if y := float32(c.Score(i, x) - cost[d.Family]); y > 0 {
+			u[i] = y
+			found |= 1 << i
 		}
 	}
+	return found
 }
+
+// Sided are the rows that look at what rises, and at what falls; both are in either.
+func Sided() (rise, fall Rows) { return rising, falling }
+
+var rising, falling = func() (rise, fall Rows) {
+	for i := range table {
+		if table[i].Up >= 0 {
+			rise |= 1 << i
+		}
+		if table[i].Up <= 0 {
+			fall |= 1 << i
+		}
+	}
+	return rise, fall
+}()
 
 // Count files the block's largest statistics, and fits nothing.
 func (c *Cells) Count(n *[Count]Counts) {

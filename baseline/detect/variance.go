@@ -23,9 +23,12 @@ func restlessness(m *[Words]float32, in *Input) float64 {
 	if lim := restless(m); lim > 0 {
 		d = min(d, lim)
 	}
-	w := tuning.Mean(n/in.N, r.Var)
-	short += w * (d - short)
-	long += tuning.Mean(n/in.N, r.VarLong) * (d - long)
+	fast, slow := r.Var, r.VarLong
+	if n*slow < in.N { // It is young.
+		fast, slow = tuning.Mean(n/in.N, fast), tuning.Mean(n/in.N, slow)
+	}
+	short += fast * (d - short)
+	long += slow * (d - long)
 	m[0], m[1], m[2] = float32(short), float32(long), float32(min(n, 1e6))
 	if n < 20 || long <= 0 {
 		return 0

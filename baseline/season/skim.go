@@ -29,12 +29,22 @@ func (s *Scale) Base() float64 { return s.base(s.Now) }
 
 // Volatility is the factor by which the spread differs from its base.
 func (s *Scale) Volatility(r *tuning.Rates) float64 {
-	return max(r.VolMin, min(r.VolMax, float64(s.Vol)))
+	switch v := float64(s.Vol); {
+	case v < r.VolMin:
+		return r.VolMin
+	case v > r.VolMax:
+		return r.VolMax
+	default:
+		return v
+	}
 }
 
-// Stir moves the volatility by n samples whose residuals are of the mean amount a; r is for so many.
-func (s *Scale) Stir(a, base float64, r *tuning.Rates) {
-	s.Vol += float32(r.Vol * (min(a/base, r.ClipScales) - float64(s.Vol)))
+// Stir moves the volatility by samples whose residuals are of the mean amount a, in units of the base; r is for so many.
+func (s *Scale) Stir(a float64, r *tuning.Rates) {
+	if a > r.ClipScales {
+		a = r.ClipScales
+	}
+	s.Vol += float32(r.Vol * (a - float64(s.Vol)))
 }
 
 // Skim is Learn for n samples by which Stir has been told.
