@@ -82,13 +82,12 @@ func (m *Model) LastDays(t, back int64) (mid, last float64, ok bool) {
 	local := m.cal.Local(t)
 	day := floorDiv(local, dayMs)
 	slot := int((local - day*dayMs) / m.slotMs)
-	var buf [64]float32
-	n := 0
+	var l list
 	take := func(x float32) {
-		if n == 0 {
+		if l.n == 0 {
 			last = float64(x)
 		}
-		n = insert(&buf, n, x)
+		l.add(x)
 	}
 	newest := day - back
 	if int64(m.Day) <= newest {
@@ -100,7 +99,7 @@ func (m *Model) LastDays(t, back int64) (mid, last float64, ok bool) {
 			take(x)
 		}
 	}
-	for k := 1; k <= int(m.Filled) && n < 5; k++ {
+	for k := 1; k <= int(m.Filled) && l.n < 5; k++ {
 		d := (int(m.Head) - k + m.days) % m.days
 		if int64(m.number[d]) > newest {
 			continue
@@ -109,8 +108,9 @@ func (m *Model) LastDays(t, back int64) (mid, last float64, ok bool) {
 			take(m.base[d] + float32(code-1)*m.unit[d])
 		}
 	}
-	if n == 0 {
+	if l.n == 0 {
 		return 0, 0, false
 	}
-	return float64(median(&buf, n)), last, true
+	l.sort()
+	return float64(l.median()), last, true
 }

@@ -29,8 +29,16 @@ func reached(code uint8, lo, hi float32) float64 {
 	case 255:
 		return math.Inf(1)
 	}
-	return reachUnit(lo, hi) * (math.Exp2(float64(code)/reachSteps) - 1)
+	return reachUnit(lo, hi) * reaches[code]
 }
+
+// reaches are the distances of the codes, in units.
+var reaches = func() (t [256]float64) {
+	for code := range t {
+		t[code] = math.Exp2(float64(code)/reachSteps) - 1
+	}
+	return t
+}()
 
 // extremes are the lowest and highest sample of a remembered day.
 func (m *Model) extremes(d int) (low, high float64) {
