@@ -24,12 +24,13 @@ var moments = []moment{
 	{"any other", 1, 0},
 }
 
-// split measures what a sample costs at each moment: a thousand series hot, one and five minutes between samples. All
+// split measures what a sample costs at each moment: a thousand series hot, of four weeks, one and five minutes between
+// samples. All
 // series of a fleet reach a moment together, so that a slice holds samples of one sort: calm ones and those that matter to
 // a test as they come.
 func (b *bench) split() error {
 	for _, step := range []int64{minute, 5 * minute} {
-		f, err := newHerd(1000, int(6*1440*minute/step), step, fleet.Labels)
+		f, err := newHerd(1000, int(days*1440*minute/step), step, fleet.Labels)
 		if err != nil {
 			return err
 		}
