@@ -84,7 +84,7 @@ func (v *view) silent(ent topology.Entity, weight float64) cause.Evidence {
 		}
 	}
 	if told > 0 {
-		text = fmt.Sprintf("none of this trouble is told by the %s of %s", plural(told, "alert", "alerts"), ent.Name)
+		text += "; " + plural(told, "alert that bears its name is", "alerts that bear its name are") + " about something else"
 	}
 	firing := make([]string, len(names))
 	for i, l := range names {
