@@ -169,8 +169,8 @@ bench-speed: ## Cost of a sample learned, scored, exported, and the heap of a se
 	@$(GO) run ./internal/benchmarks/table
 
 .PHONY: bench-scale
-bench-scale: build ## A million series on this machine: learned, scored, started again (24 GiB; SERIES=n, OBSERVE=7d).
-	$(GO) run ./internal/benchmarks/scale $(if $(SERIES),-series $(SERIES)) $(if $(OBSERVE),-observe $(OBSERVE))
+bench-scale: build ## A million series on this machine: learned, scored, started again (24 GiB; SERIES=n, OBSERVE=1d, SKIM=0s).
+	$(GO) run ./internal/benchmarks/scale $(if $(SERIES),-series $(SERIES)) $(if $(OBSERVE),-observe $(OBSERVE)) $(if $(SKIM),-skim $(SKIM))
 	@$(GO) run ./internal/benchmarks/table
 
 .PHONY: bench-prometheus

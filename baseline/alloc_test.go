@@ -16,7 +16,7 @@ import (
 )
 
 func TestLearningAllocatesNothing(t *testing.T) {
-	for name, from := range map[string]int64{"observed": math.MinInt64, "skimmed": math.MaxInt64} {
+	for name, from := range map[string]int64{"observed": math.MinInt64, "skimmed": monday.Add(28 * 24 * time.Hour).UnixMilli(), "filed": math.MaxInt64} {
 		t.Run(name, func(t *testing.T) {
 			const n = 3*1440 + 7
 			s := engine(t).Add("w", labels.FromStrings("i", "0"), time.Minute, baseline.SeriesOptions{})

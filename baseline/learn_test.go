@@ -117,6 +117,30 @@ func TestSkimmedHistoryTeachesWhatObservedHistoryTeaches(t *testing.T) {
 	}
 }
 
+func TestFiledDaysAreRememberedAsIfObserved(t *testing.T) {
+	for _, step := range []time.Duration{time.Minute, 5 * time.Minute, time.Hour} {
+		t.Run(step.String(), func(t *testing.T) {
+			at, values := fourWeeks(step)
+			e := observing(t, 7*24*time.Hour)
+			e.cfg.Skim = 0
+			a, b := taught(observing(t, 0), step, at, values, len(at)), taught(e, step, at, values, 1000)
+			require.Greater(t, a.core.N, 3*b.core.N, "most was filed")
+			require.InDelta(t, a.core.N, b.core.N+float64(b.core.Filed), 3)
+			a.page()
+			b.page()
+			require.Equal(t, a.model.Filled, b.model.Filled)
+			for i, code := range a.cold.Codes() {
+				other := b.cold.Codes()[i]
+				require.LessOrEqual(t, max(code, other)-min(code, other), uint8(1))
+			}
+			require.InDelta(t, a.model.Most, b.model.Most, 1e-3)
+			x, _ := a.cells.Records()
+			y, _ := b.cells.Records()
+			require.InDelta(t, x, y, 15, "the records are those of all days")
+		})
+	}
+}
+
 // bytesOf is all that is saved of a series.
 func bytesOf(t *testing.T, s *Series) []byte {
 	t.Helper()
@@ -130,6 +154,13 @@ func TestItDoesNotMatterHowHistoryIsHandedOver(t *testing.T) {
 		at, v := fourWeeks(step)
 		if step < time.Minute {
 			at, v = at[:5*8640], v[:5*8640]
+		}
+		observing := func(t *testing.T, d time.Duration) *Engine {
+			e := observing(t, d)
+			if step == 5*time.Minute { // Some days are filed.
+				e.cfg.Skim = model.Duration(16 * 24 * time.Hour)
+			}
+			return e
 		}
 		want := bytesOf(t, taught(observing(t, 12*time.Hour), step, at, v, len(at)))
 		for name, atOnce := range map[string]int{"one by one": 1, "seven": 7, "a day": int(24 * time.Hour / step), "a thousand": 1000} {
@@ -166,7 +197,8 @@ func TestASampleThatComesLiveEndsTheTimeOfOldHistory(t *testing.T) {
 	at, v := fourWeeks(time.Minute)
 	e := observing(t, 12*time.Hour)
 	s := e.Add("w", labels.FromStrings("i", "0"), time.Minute, SeriesOptions{})
-	s.Learn(at[:5000], v[:5000], math.MaxInt64, nil)
+	from := e.ObserveFrom(time.UnixMilli(at[len(at)-1]), false)
+	s.Learn(at[:5000], v[:5000], from, nil)
 	n := s.core.N
 	require.NotNil(t, s.open(), "a run is not complete")
 	require.Equal(t, n, float64(s.core.Filed))
@@ -174,6 +206,6 @@ func TestASampleThatComesLiveEndsTheTimeOfOldHistory(t *testing.T) {
 	require.Nil(t, s.open())
 	require.Greater(t, s.core.N, n+1, "the run was learned first")
 	filed := s.core.Filed
-	s.Learn(at[5001:6000], v[5001:6000], math.MaxInt64, nil)
+	s.Learn(at[5001:6000], v[5001:6000], from, nil)
 	require.Equal(t, filed, s.core.Filed, "what comes after is observed")
 }

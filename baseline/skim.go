@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"math"
+	"time"
 
 	"github.com/tidemark/tidemark/baseline/detect"
 	"github.com/tidemark/tidemark/baseline/tuning"
@@ -15,9 +16,10 @@ import (
 
 // skimmed are the samples of a run that is not complete.
 type skimmed struct {
-	n int
-	t [tuning.MostRun]int64
-	v [tuning.MostRun]float64
+	n     int
+	filed bool // They are to be filed.
+	t     [tuning.MostRun]int64
+	v     [tuning.MostRun]float64
 }
 
 // skimRoom is what skimming a run needs.
@@ -36,7 +38,7 @@ const (
 )
 
 // old says whether the series has seen nothing yet but old history.
-func (s *Series) old() bool { return s.core.N == float64(s.core.Filed) }
+func (s *Series) old() bool { return s.core.N == 0 || s.core.N == float64(s.core.Filed) }
 
 // coarse says that a run is hardly more than a sample: observing it costs no more.
 func (s *Series) coarse() bool { return 2*s.core.step() >= s.model.SlotMs() }
@@ -44,7 +46,7 @@ func (s *Series) coarse() bool { return 2*s.core.step() >= s.model.SlotMs() }
 // skim learns the first samples as far as they are of one run and before from, and returns how many it has dealt with.
 func (s *Series) skim(t []int64, v []float64, from int64, w *work) int {
 	c := &s.core
-	if s.blank() || c.N <= youngBeat || s.coarse() {
+	if s.blank() {
 		s.glance(t[0], v[0], w)
 		return 1
 	}
@@ -52,8 +54,20 @@ func (s *Series) skim(t []int64, v []float64, from int64, w *work) int {
 	if k != nil {
 		last = k.t[k.n-1]
 	}
+	before := from - time.Duration(s.name.engine.cfg.Skim).Milliseconds() // What is older is filed.
+	filed := c.N == 0 && t[0] < before
+	if k != nil && k.filed != filed {
+		s.close(w)
+		k = nil
+	}
 	step := c.step()
-	if !regular(t[0]-last, step) || !sound(v[0]) || c.OtherRun != 0 || c.Torn != 0 || s.whole() != 0 {
+	inStep := regular(t[0]-last, step) && c.OtherRun == 0 && c.Torn == 0 && s.whole() == 0
+	switch {
+	case inStep && sound(v[0]) && (filed || c.N > youngBeat && !s.coarse()):
+	case filed && last != 0 && t[0] > last && sound(v[0]) && !s.torn(t[0], v[0]):
+		s.close(w)
+		k = nil
+	default:
 		s.close(w)
 		s.glance(t[0], v[0], w)
 		return 1
@@ -70,25 +84,63 @@ func (s *Series) skim(t []int64, v []float64, from int64, w *work) int {
 	}
 	slotEnd := s.slotEnd(begin)
 	end, ends := min(slotEnd, from), slotEnd-step-step/50
+	if filed {
+		end = min(end, before)
+	}
 	n, whole := 0, false
-	for before := last; n < len(t) && t[n] < end && regular(t[n]-before, step) && sound(v[n]) && !whole; n++ {
-		before = t[n]
-		whole = n+1 == room || before >= ends // The next one is of another slot, unless it comes early.
+	for last = t[0] - step; n < len(t) && t[n] < end && regular(t[n]-last, step) && sound(v[n]) && !whole; n++ {
+		last = t[n]
+		whole = n+1 == room || last >= ends // The next one is of another slot, unless it comes early.
 	}
 	whole = whole || n < len(t)
 	if k == nil && whole {
-		s.run(t[:n], v[:n], w)
+		s.learnRun(t[:n], v[:n], filed, w)
 		return n
 	}
 	if k == nil {
 		k = s.begin()
 	}
+	k.filed = filed
 	copy(k.t[k.n:], t[:n])
 	copy(k.v[k.n:], v[:n])
 	if k.n += n; whole {
 		s.close(w)
 	}
 	return n
+}
+
+// learnRun skims or files a run.
+func (s *Series) learnRun(t []int64, v []float64, filed bool, w *work) {
+	if filed {
+		s.file(t, v)
+	} else {
+		s.run(t, v, w)
+	}
+}
+
+// file remembers the slot that samples are of, and learns nothing else of them.
+func (s *Series) file(t []int64, v []float64) {
+	c := &s.core
+	mo := s.model.At(t[0])
+	if mo.NewSlot {
+		s.touch()
+	}
+	sum, low, high := 0.0, v[0], v[0]
+	for _, x := range v {
+		sum += x
+		if x < low {
+			low = x
+		}
+		if x > high {
+			high = x
+		}
+	}
+	if c.First == 0 {
+		c.First = t[0]
+	}
+	s.model.File(mo, len(t), sum, float32(low), float32(high))
+	c.Filed += int32(min(len(t), math.MaxInt32-int(c.Filed)))
+	c.Last, c.LastValue, c.Torn = t[len(t)-1], v[len(v)-1], 0
 }
 
 // regular says whether a sample comes about a step after another: learnStep has nothing to follow.
@@ -104,7 +156,9 @@ func (s *Series) slotEnd(t int64) int64 { return t + s.model.Left(s.model.At(t))
 func (s *Series) glance(t int64, v float64, w *work) {
 	s.observe(t, v, w, false)
 	s.flush(w)
-	s.core.Filed = int32(min(s.core.N, math.MaxInt32))
+	if s.core.N > 0 {
+		s.core.Filed = int32(min(s.core.N, math.MaxInt32))
+	}
 }
 
 // open are the samples of the open run, nil where there are none.
@@ -131,7 +185,7 @@ func (s *Series) close(w *work) {
 	}
 	s.rare.skimmed = nil
 	s.shed()
-	s.run(k.t[:k.n], k.v[:k.n], w)
+	s.learnRun(k.t[:k.n], k.v[:k.n], k.filed, w)
 	s.name.engine.runs.Put(k)
 }
 

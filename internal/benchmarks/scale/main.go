@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -28,6 +29,7 @@ const command = "make bench-scale"
 type bench struct {
 	series  int
 	observe string
+	skim    string
 	steps   int
 	list    []figures.Figure
 }
@@ -38,6 +40,7 @@ func main() {
 	binary := flag.String("binary", "bin/tidemark", "The sidecar.")
 	flag.IntVar(&b.series, "series", 1_000_000, "Series of the fleet.")
 	flag.StringVar(&b.observe, "observe", "", "baseline.observe, for example 7d; empty: as shipped.")
+	flag.StringVar(&b.skim, "skim", "", "baseline.skim, for example 0s; empty: as shipped.")
 	flag.IntVar(&b.steps, "steps", 4, "Steps to score.")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -95,6 +98,9 @@ func (b *bench) configure(dir, url string) error {
 	fmt.Fprintf(&c, "prometheus:\n  url: %s\nalertmanagers: []\nbaseline:\n  history: 28d\n  interval: 5m\n", url)
 	if b.observe != "" {
 		fmt.Fprintf(&c, "  observe: %s\n", b.observe)
+	}
+	if b.skim != "" {
+		fmt.Fprintf(&c, "  skim: %s\n", b.skim)
 	}
 	fmt.Fprintf(&c, "limits:\n  max_series: %d\nwatches:\n", b.series+1000)
 	for k := range fleet.Metrics {
@@ -245,8 +251,8 @@ func (b *bench) markdown() string {
 		few = "Asked is a million series: of fewer nothing is judged."
 	}
 	observe := "as shipped"
-	if b.observe != "" {
-		observe = "`baseline.observe: " + b.observe + "`"
+	if b.observe != "" || b.skim != "" {
+		observe = fmt.Sprintf("`baseline.observe: %s` and `baseline.skim: %s`", cmp.Or(b.observe, "as shipped"), cmp.Or(b.skim, "as shipped"))
 	}
 	fmt.Fprintf(&s, "# A large fleet\n\nWritten by `%s` on %s, with %s. The sidecar is a process of its own; the chunks come by remote read from a stand-in for Prometheus on the same machine, "+
 		"which serves made-up values (whole chunks of 120 samples, as Prometheus streams them, of %d patterns in whole numbers; the labels are each series' own), and uses the processors too. "+
