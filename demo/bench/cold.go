@@ -66,7 +66,7 @@ func (b *bench) learnCold(ctx context.Context, r *report) (err error) {
 	}
 	defer func() { _ = s.Close() }()
 	end := time.Now().Truncate(minute)
-	stats, err := history.Write(ctx, s.Prometheus.DataDir(), newFleet(b.cold, level), history.Options{From: end.Add(-month), To: end, Step: minute, Block: 7 * day})
+	stats, err := history.Write(ctx, s.Prometheus.DataDir(), newFleet(b.cold, end), history.Options{From: end.Add(-month), To: end, Step: minute, Block: 7 * day})
 	if err != nil {
 		return err
 	}

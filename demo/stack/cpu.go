@@ -12,13 +12,17 @@ import (
 // tick is the unit of processor times in /proc: USER_HZ, 100 on every architecture of Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// CPU is the processor time that the running process has used, from /proc/PID/stat (proc(5)).
+// CPU is the processor time that the process has used: from /proc/PID/stat (proc(5)) while it runs, what it used in all once it
+// has ended.
 func (p *Process) CPU() (time.Duration, error) {
 	p.mu.Lock()
 	cmd := p.cmd
 	p.mu.Unlock()
 	if cmd == nil {
 		return 0, errors.New(p.Name + " does not run")
+	}
+	if !p.Running() {
+		return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 	}
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
 	if err != nil {
