@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 
@@ -100,31 +99,20 @@ type changeWatch struct {
 	seen   map[string]time.Time
 }
 
-// rowLabel says in the one query for all kinds of change of which kind a sample is.
-const rowLabel = "kind_of_change"
-
-// look asks for every kind of change in one query: most of what a small query costs both sides is the call. When it fails,
+// look asks for every kind of change in one query. When it fails,
 // each kind is asked for alone, so that one that Prometheus refuses does not hide the others.
 func (w *changeWatch) look(ctx context.Context) error {
 	now := w.now()
 	// On the clock's grid, so that a replay looks at the same moments; late enough for the last scrape to be there.
 	at := now.Add(-ingestDelay).Truncate(changeInterval)
-	exprs, marked := make([]string, len(changeSources)), make([]string, len(changeSources))
+	exprs := make([]string, len(changeSources))
 	for i, src := range changeSources {
 		exprs[i] = fmt.Sprintf(src.expr, fmt.Sprint(int(w.window.Seconds())))
-		marked[i] = fmt.Sprintf(`label_replace(%s, %q, "%d", "", "")`, exprs[i], rowLabel, i)
 	}
-	found := make([]model.Vector, len(changeSources))
 	var errs []error
-	if all, err := w.query.Query(ctx, strings.Join(marked, " or "), at); err == nil {
-		for _, s := range all {
-			if i, err := strconv.Atoi(string(s.Metric[rowLabel])); err == nil && i >= 0 && i < len(found) {
-				own := s.Metric.Clone() // A replay keeps its answers.
-				delete(own, rowLabel)
-				found[i] = append(found[i], &model.Sample{Metric: own, Value: s.Value, Timestamp: s.Timestamp})
-			}
-		}
-	} else {
+	found, err := together(ctx, w.query, exprs, at)
+	if err != nil {
+		found = make([]model.Vector, len(exprs))
 		for i, src := range changeSources {
 			if found[i], err = w.query.Query(ctx, exprs[i], at); err != nil {
 				errs = append(errs, fmt.Errorf("look for %s changes: %w", src.kind, err))

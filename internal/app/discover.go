@@ -101,22 +101,10 @@ func seriesOptions(w *watch) baseline.SeriesOptions {
 	return o
 }
 
-// instant runs the topology's queries.
-type instant struct{ query querier }
-
-// Instant implements topology.Querier.
-func (i instant) Instant(ctx context.Context, expr string, at time.Time) ([]topology.Sample, error) {
-	vector, err := i.query.Query(ctx, expr, at)
-	if err != nil {
-		return nil, err
-	}
-	return topology.SamplesOf(vector), nil
-}
-
 // refreshTopology asks every source for its edges.
 func (s *session) refreshTopology(ctx context.Context) error {
 	now := s.app.now()
-	err := topology.Refresh(ctx, s.graph, instant{s.prom}, s.sources, now)
+	err := topology.Refresh(ctx, s.graph, instantly(ctx, s.prom, s.sources, now), s.sources, now)
 	s.graph.Expire(now)
 	return err
 }

@@ -205,14 +205,14 @@ type answers struct {
 func (a *answers) Query(_ context.Context, expr string, at time.Time) (model.Vector, error) {
 	a.at = append(a.at, at)
 	switch {
-	case strings.Contains(expr, rowLabel) && a.refused:
+	case strings.Contains(expr, partLabel) && a.refused:
 		return nil, errors.New("too much at once")
-	case strings.Contains(expr, rowLabel):
+	case strings.Contains(expr, partLabel):
 		if _, err := parser.NewParser(parser.Options{}).ParseExpr(expr); err != nil || !strings.Contains(expr, a.expr) {
 			return nil, fmt.Errorf("%s: %w", expr, err)
 		}
 		marked := a.vector[0].Metric.Clone()
-		marked[rowLabel] = "1"
+		marked[partLabel] = "1"
 		return model.Vector{{Metric: marked, Value: a.vector[0].Value}}, nil
 	case expr == a.expr && a.refused:
 		return a.vector, nil

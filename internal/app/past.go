@@ -109,7 +109,7 @@ func (p *Past) Learn(ctx context.Context, progress func(share float64)) error {
 func (p *Past) Alerts(ctx context.Context, as []*model.Alert) {
 	if p.looked.IsZero() || p.clock.Sub(p.looked) >= p.spacing {
 		p.looked = p.clock
-		if err := topology.Refresh(ctx, p.s.graph, instant{p.s.prom}, p.s.sources, p.clock); err != nil {
+		if err := topology.Refresh(ctx, p.s.graph, instantly(ctx, p.s.prom, p.s.sources, p.clock), p.s.sources, p.clock); err != nil {
 			p.s.logger.Warn("A part of the topology can't be read", "time", p.clock, "err", err)
 		}
 	}

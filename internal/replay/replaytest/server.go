@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/api/v1/rules":
 		reply(w, `{"groups":[`+s.Rules+`]}`)
 	case "/api/v1/query":
-		reply(w, `{"resultType":"vector","result":[`+s.Vectors[r.FormValue("query")]+`]}`)
+		reply(w, `{"resultType":"vector","result":[`+s.vector(r.FormValue("query"))+`]}`)
 	case "/api/v1/query_range":
 		reply(w, `{"resultType":"matrix","result":[]}`)
 	case "/api/v1/label/__name__/values":
@@ -71,6 +72,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// marked is a query whose result gets a label of a constant value.
+var marked = regexp.MustCompile(`^label_replace\((.*), ("\w+"), ("\d+"), "", ""\)$`)
+
+// vector is what a query finds; of a union of queries that mark their results, what each finds.
+func (s *Server) vector(query string) string {
+	if known, ok := s.Vectors[query]; ok {
+		return known
+	}
+	const next = " or label_replace("
+	var all []string
+	for i, part := range strings.Split(query, next) {
+		if i > 0 {
+			part = strings.TrimPrefix(next, " or ") + part
+		}
+		m := marked.FindStringSubmatch(part)
+		if m == nil || s.Vectors[m[1]] == "" {
+			continue
+		}
+		all = append(all, strings.ReplaceAll(s.Vectors[m[1]], `"metric":{`, `"metric":{`+m[2]+`:`+m[3]+`,`))
+	}
+	return strings.Join(all, ",")
 }
 
 func reply(w io.Writer, data string) {
