@@ -51,7 +51,7 @@ func (s *Series) absent(sc *Score, t int64) {
 	if y <= absence.Floor {
 		return
 	}
-	sc.Raw = max(0, s.pool.LogP(s.gap.Score(y), &s.rates.Params)/s.budget())
+	sc.Raw = max(0, s.rawAlone(s.gap.Score(y)))
 	sc.Kind, sc.Detector = Absence, absence.Name
 	if sc.Raw > 1 {
 		s.because(&absence).Seen = detect.Seen{Expected: sc.Expected, Missing: missed, Present: math.Round(share * float64(days)), Days: float64(days)}

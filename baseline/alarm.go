@@ -14,8 +14,12 @@ func (s *Series) turnBlocks(t int64) {
 	if b := int32(t / s.rates.BlockMs); b != s.core.Block {
 		if s.core.Block != 0 && s.core.N > 0 {
 			k := s.touch()
-			s.cells.Close(p, &k.Counts)
-			s.settle(p, &k.Counts)
+			if s.goesOn(int64(s.core.Block) * s.rates.BlockMs) {
+				s.cells.Skip()
+			} else {
+				s.cells.Close(p, &k.Counts)
+				s.settle(p, &k.Counts)
+			}
 			changed = true
 			s.gap.Close(&absence, p, &k.Gap)
 		}
@@ -124,6 +128,11 @@ func (s *Series) raw(best float64) float64 {
 	return s.pool.LogP(best, &s.rates.Params) / s.budget() / float64(s.core.Debt)
 }
 
+// rawAlone is the anomaly score of a test that looks at more than the series' own values.
+func (s *Series) rawAlone(u float64) float64 {
+	return s.pool.LogPAlone(u, &s.rates.Params) / s.budget()
+}
+
 // spread is the scale of the seasonal residual in the current slot.
 func (s *Series) spread() float64 {
 	return max(s.scale.At(s.rates), s.floor(), s.rates.PeakShare*s.peak.At(s.model.Slots()))
@@ -160,6 +169,9 @@ func (s *Series) alarm(sc *Score, t int64) {
 		}
 	case c.Since == 0:
 		c.Since, c.Shown, c.ShownAt, c.AboveAt = t, sc.Raw, t, t
+		sc.Alarm = sc.Raw
+	case c.RunAt == t && s.turned(&c.Course):
+		c.Shown, c.ShownAt, c.AboveAt, c.Course = sc.Raw, t, t, course{}
 		sc.Alarm = sc.Raw
 	case sc.Raw > r.Growth*c.Shown:
 		c.Shown, c.ShownAt, c.AboveAt = sc.Raw, t, t

@@ -304,12 +304,20 @@ func (s *Series) weigh(i int, stat float64, y *sayings) (raised bool) {
 		raised = s.cells.Raise(i, stat)
 		if direction := s.opts.Direction; (direction != Up || d.Up >= 0) && (direction != Down || d.Up <= 0) {
 			if u = float32(s.cells.Above(i, stat, s.rates.Cost[d.Family])); u > 0 {
+				if d.Family == tuning.Local {
+					u = max(0, u-s.rough())
+				}
 				y.add(i, u)
 			}
 		}
 	}
 	s.lastU[i] = uint16(math.Float32bits(u) >> 16)
 	return raised
+}
+
+// rough is what local surprises cost more, see detect.Rough.
+func (s *Series) rough() float32 {
+	return float32(detect.Rough(s.core.LocalAbs, s.core.SlowAbs, &s.rates.Params))
 }
 
 // judge returns the largest score and its row, noRow where no test has any.

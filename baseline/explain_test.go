@@ -1,6 +1,7 @@
 package baseline_test
 
 import (
+	"math"
 	"regexp"
 	"strconv"
 	"testing"
@@ -40,8 +41,8 @@ func TestSentencesOfRealRunsAreTrue(t *testing.T) {
 		},
 		"a shift by two deviations": {
 			func(i int) float64 { return wave(i) + after(i, 12) }, "slow_up",
-			`^Level moved up to 16\d since 00:05 UTC \(\d h(?: \d+ min)?\), usually about 15\d\. .*; over the last hours on average (?:at least|about) ([0-9.]+) above what is usual for the time of day\. By itself within the usual`,
-			[]float64{10.5},
+			`^Level moved up to 159 since 00:05 UTC \(4 h 20 min\), usually about 147\. .*; over the last hours on average (?:at least|about) ([0-9.]+) above what is usual for the time of day\. By itself within the usual`,
+			[]float64{12 * (1 - math.Exp2(-4.33/4))}, // a mean with a half-life of four hours
 		},
 		"a small shift down": {
 			func(i int) float64 { return wave(i) - after(i, 7) }, "cusum_short_down",
@@ -49,7 +50,7 @@ func TestSentencesOfRealRunsAreTrue(t *testing.T) {
 		},
 		"a leak": {
 			func(i int) float64 { return 40 + 0.5*noise(i) + 0.002*float64(i) + after(i, 0.05*float64(i-n)) }, "cusum_long_up",
-			`^Drifting up by about ([0-9.]+) an hour since 01:25 UTC \(.*\): [0-9.]+, usually .*; its level has left its usual Tuesday \d\d:\d\d UTC of [0-9.]+: over about the last 12 h on average at least [0-9.]+ above it\. Never so high in 15 days\. Score [0-9.]+ by cusum_long_up\. If it stays so, taken as its new level within`,
+			`^Drifting up by about ([0-9.]+) an hour since 01:40 UTC \(.*\): [0-9.]+, usually .*; its level has left its usual Tuesday \d\d:\d\d UTC of [0-9.]+: over about the last 12 h on average at least [0-9.]+ above it\. Never so high in 15 days\. Score [0-9.]+ by cusum_long_up\. If it stays so, taken as its new level within`,
 			[]float64{12 * 0.052 * 0.95},
 		},
 		"a value that freezes": {

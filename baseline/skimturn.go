@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidemark/tidemark/baseline/detect"
 	"github.com/tidemark/tidemark/baseline/season"
+	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
 // flip ends what ends before a run at t that begins with v: the slot, the day, blocks and hours.
@@ -41,7 +42,11 @@ func (s *Series) countBlocks(t int64) {
 	if b := int32(t / r.BlockMs); b != c.Block {
 		if c.Block != 0 {
 			k := s.touch()
-			s.cells.Count(&k.Counts)
+			if s.goesOn(int64(c.Block) * r.BlockMs) {
+				s.cells.Skip()
+			} else {
+				s.cells.Count(&k.Counts)
+			}
 			s.gap.Count(&absence, &k.Gap)
 			if int32(t/r.Block2Ms) != c.Block2 || k.Gap.Blocks() < fitEach {
 				s.cells.Settle(p, &k.Counts)
@@ -64,7 +69,9 @@ func (s *Series) countBlocks(t int64) {
 func (s *Series) reckonRun(t int64, some bool, top *detect.Skimmed) {
 	r := s.rates
 	var u [detect.Count]float32
-	found := s.cells.Lift(top, &r.Cost, &u)
+	cost := r.Cost
+	cost[tuning.Local] += float64(s.rough())
+	found := s.cells.Lift(top, &cost, &u)
 	rise, fall := detect.Sided()
 	switch s.opts.Direction {
 	case Up:

@@ -145,7 +145,7 @@ func (g *group) tick(t int64, p *params) []Finding {
 		return nil
 	}
 	out := g.peers(t, in, value, p)
-	if f, ok := g.together(t, in, z, p); ok {
+	if f, ok := g.together(t, in, z); ok {
 		out = append(out, f)
 	}
 	return out
@@ -208,7 +208,7 @@ func (s *Series) unlike(v, level float64, siblings int, t int64, p *params) (Sco
 	if y <= peerRow.Floor || peer.N <= 60 || s.last.State != Ready {
 		return Score{}, false
 	}
-	return s.claim(&peerRow, s.pool.LogP(u, p)/s.budget(), t, func(w *why) {
+	return s.claim(&peerRow, s.rawAlone(u), t, func(w *why) {
 		w.Siblings, w.Led = float64(siblings), level+usual
 	})
 }
@@ -234,7 +234,7 @@ func (s *Series) claim(row *detect.Detector, raw float64, t int64, fill func(*wh
 }
 
 // together tests whether the group's surprises of this tick fit the way they usually go together.
-func (g *group) together(t int64, in []*Series, z []float64, p *params) (Finding, bool) {
+func (g *group) together(t int64, in []*Series, z []float64) (Finding, bool) {
 	r := in[0].rates
 	y, share := g.joint.Observe(z, t/r.BlockMs, r)
 	u := g.joint.Score(y)
@@ -255,7 +255,7 @@ func (g *group) together(t int64, in []*Series, z []float64, p *params) (Finding
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row := detect.JointRow()
-	sc, ok := s.claim(&row, s.pool.LogP(u, p)/s.budget(), t, func(w *why) {
+	sc, ok := s.claim(&row, s.rawAlone(u), t, func(w *why) {
 		w.Siblings = float64(len(in) - 1)
 		for _, c := range f.Contributors {
 			name := ""

@@ -121,7 +121,7 @@ func TestAbsenceIsJudgedByUsualPresence(t *testing.T) {
 	require.Contains(t, always.Explain().Text, "No sample since Monday 23:55 UTC (12 h), 7 of 7 days have one at this time. Score ")
 	night = nightly.Absent(monday.Add(time.Duration(noon) * 5 * time.Minute).UnixMilli()).Raw
 	require.Zero(t, night, "a nightly job at noon")
-	for i := 8 * 288; i < 8*288+20; i++ {
+	for i := 8 * 288; i < 8*288+24; i++ {
 		night = max(night, nightly.Absent(monday.Add(time.Duration(i)*5*time.Minute).UnixMilli()).Raw)
 	}
 	require.Greater(t, night, 1.0, "a nightly job that did not run")

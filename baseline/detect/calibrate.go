@@ -230,7 +230,7 @@ func (q *Pool) Close(p *tuning.Params) {
 	if math.IsInf(float64(q.Max), -1) {
 		return
 	}
-	dev := max(p.DevMin2, math.Sqrt(float64(q.Var)))
+	dev := q.dev(p)
 	mean := float64(q.Mean)
 	x := max(mean-p.Clip2*dev, min(mean+p.Clip2*dev, float64(q.Max)))
 	n := float64(q.N) + 1
@@ -244,7 +244,7 @@ func (q *Pool) Close(p *tuning.Params) {
 
 // Silent is the score at and under which all are the same to Close.
 func (q *Pool) Silent(p *tuning.Params) float64 {
-	return float64(q.Mean) - p.Clip2*max(p.DevMin2, math.Sqrt(float64(q.Var)))
+	return float64(q.Mean) - p.Clip2*q.dev(p)
 }
 
 // Note counts a score of the block.
@@ -256,15 +256,34 @@ func (q *Pool) Blank() bool { return math.IsInf(float64(q.Max), -1) }
 // Forget lets the blocks so far count for less: what comes next tells more about what comes after.
 func (q *Pool) Forget(share float64) { q.N *= float32(1 - share) }
 
-// law is the Gumbel law in force and the allowance for its youth.
+// law is the Gumbel law in force and the allowance for its youth. Its place lies between the series' own and that of
+// series in general (shrinkage: James and Stein 1961; no farther than so many deviations: Efron and Morris 1972). A
+// series whose tests stir more than is usual may have more alarms, one whose tests hardly stir has fewer.
 func (q *Pool) law(p *tuning.Params) (place, scale, young float64) {
-	scale = 0.78 * max(p.DevMin2, math.Sqrt(float64(q.Var)))
-	return float64(q.Mean) - 0.577*scale, scale, 1 + 1/(float64(q.N)+p.PriorWeight)
+	mean := float64(q.Mean)
+	most := p.CommonMost2 * q.dev(p)
+	return q.around(mean+max(-most, min(most, p.Common2*(p.PriorMean2-mean))), p)
 }
+
+// around is the law of a mean.
+func (q *Pool) around(mean float64, p *tuning.Params) (place, scale, young float64) {
+	scale = 0.78 * q.dev(p)
+	return mean - 0.577*scale, scale, 1 + 1/(float64(q.N)+p.PriorWeight)
+}
+
+// dev is the deviation of the largest scores of a block.
+func (q *Pool) dev(p *tuning.Params) float64 { return max(p.DevMin2, math.Sqrt(float64(q.Var))) }
 
 // LogP is minus the natural logarithm of the probability that a block holds a score of u or more.
 func (q *Pool) LogP(u float64, p *tuning.Params) float64 {
 	place, scale, young := q.law(p)
+	return logTail((u - place) / (scale * young))
+}
+
+// LogPAlone is LogP by the series' own law: of a test that looks at more than the series' values (its siblings, its
+// absence), which series in general have no part in.
+func (q *Pool) LogPAlone(u float64, p *tuning.Params) float64 {
+	place, scale, young := q.around(float64(q.Mean), p)
 	return logTail((u - place) / (scale * young))
 }
 

@@ -338,6 +338,9 @@ func (c *Cells) Close(p *tuning.Params, n *[Count]Counts) {
 	c.Peak = [Count]uint8{}
 }
 
+// Skip forgets the block's largest statistics.
+func (c *Cells) Skip() { c.Peak = [Count]uint8{} }
+
 // Fit sets every law by the counts.
 func (c *Cells) Fit(p *tuning.Params, n *[Count]Counts) {
 	q := quantileOf(p.Quantile)

@@ -105,6 +105,31 @@ func TestPoolIsTheInverseOfItself(t *testing.T) {
 	}
 }
 
+// A score of 4 in series whose largest scores of a block are usually about mean.
+func TestTheLawOfScoresLiesBetweenTheSeriesOwnAndThatOfSeriesInGeneral(t *testing.T) {
+	p := tuning.Default()
+	logp := func(mean float64, p *tuning.Params) float64 {
+		q := detect.Pool{PoolState: detect.PoolState{Mean: float32(mean), Var: 1, N: 500}}
+		return q.LogP(4, p)
+	}
+	own := p
+	own.Common2 = 0
+	for _, c := range []struct {
+		name string
+		mean float64
+		as   float64 // the score is as rare as by a law of its own around this mean
+	}{
+		{"a series like most is taken as it is", p.PriorMean2, p.PriorMean2},
+		{"in one that hardly stirs the score is less rare than by its own law", p.PriorMean2 - 1, p.PriorMean2 - 1 + p.Common2},
+		{"in one that stirs more it is rarer", p.PriorMean2 + 1, p.PriorMean2 + 1 - p.Common2},
+		{"one that is far from all others is moved by some deviations at most", p.PriorMean2 + 3, p.PriorMean2 + 3 - p.CommonMost2},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.InDelta(t, logp(c.as, &own), logp(c.mean, &p), 1e-5) })
+	}
+	q := detect.Pool{PoolState: detect.PoolState{Mean: 1, Var: 1, N: 500}}
+	require.InDelta(t, q.LogP(4, &own), q.LogPAlone(4, &p), 1e-9, "what is no matter of the series' own tests goes by its own law")
+}
+
 func TestJointSeesOneThatParts(t *testing.T) {
 	rates := tuning.NewRates(tuning.Default(), 300)
 	r := rand.New(rand.NewPCG(2, 2))

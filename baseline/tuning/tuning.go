@@ -34,6 +34,8 @@ type Params struct {
 	LocalVolHours float64
 	LocalVolMin   float64
 	LocalVolMax   float64
+	Rough         float64 // cost of a local surprise where the last samples tell no more than the mean does
+	Smooth        float64 // share of the distance to the mean under which local surprises cost nothing
 
 	// Global track.
 	GlobalHours float64
@@ -70,10 +72,14 @@ type Params struct {
 	PriorMean2   float64
 	PriorDev2    float64
 	DevMin2      float64
+	Common2      float64 // share of PriorMean2, of series in general, in the mean, however much the series has told
+	CommonMost2  float64 // deviations that it moves the mean by at most
+	OnceHours    float64 // an episode counts as one block for so long
 	EpisodeHours float64 // an episode ends after so long without evidence
 	FadeHours    float64 // half-life of the alarm score after an abnormal sample, within an episode
 	FadeTop      float64 // what it falls back to first
 	Growth       float64 // evidence must grow by this factor to raise the alarm again
+	Turned       float64 // ... or pass the other end of the usual range, so many times as far out
 	WarmSamples  int
 	ReadyHours   float64
 	WarmHours    float64
@@ -120,14 +126,14 @@ func Default() Params {
 	return Params{
 		SeasonForget: 0.3, WeekForget: 0.95, Norm: 6.5, Debt: 0.05, SlotMinutes: 20, Days: 28, LevelHours: 8.1, ErrHours: 72, SwitchRatio: 0.97, Phase: 0.3, ClipScales: 4,
 		ScaleHours: 72, SlotWeight: 0.14, VolHours: 4.35, VolMin: 0.18, VolMax: 4.45,
-		LevelFloor: 0.001, StepFloor: 0.3, PeakShare: 0.49, PeakQuantile: 0.6, ClassHours: 3, ClassRatio: 0.5,
-		LocalSteps: 3, LocalHours: 3.87, LocalVolHours: 1, LocalVolMin: 0.6, LocalVolMax: 3,
+		LevelFloor: 0.001, StepFloor: 0.3, PeakShare: 0.49, PeakQuantile: 0.5, ClassHours: 3, ClassRatio: 0.5,
+		LocalSteps: 3, LocalHours: 3.87, LocalVolHours: 1, LocalVolMin: 1, LocalVolMax: 3, Rough: 1, Smooth: 0.05,
 		GlobalHours: 72,
 		SlowHours:   4, SlowGain: 3, CusumHours: [2]float64{2, 12}, CusumSlack: [2]float64{0.94, 0.74}, BulkClip: 3, RampHours: 4, RecordTail: 0.011, RecordDays: 28, LikelyHours: 0.3, BeatMinutes: 5, VarHours: 0.75, VarLong: 24,
 		BlockHours: 1, Memory: 471, PriorWeight: 4, Least: [Families]float64{Season: 0.39, Slow: 0.39, Local: 0.34, Global: 0.23, Variance: 1.16, Stuck: 0.3, Zero: 0.4, CusumShort: 0.37, CusumLong: 0.3, Ramp: 0.39, Record: 0.39, Likelihood: 0.39},
-		Cost: [Families]float64{Season: 0.17, Local: -0.75, Stuck: -0.75, CusumShort: 0.5, CusumLong: 0.5, Ramp: 1.75}, RecordAge: 0.38, Quantile: 0.95,
-		Block2Hours: 3, Memory2: 371, Clip2: 1.5, PriorMean2: 1.5, PriorDev2: 1.28, DevMin2: 0.5,
-		EpisodeHours: 4.74, FadeHours: 1, FadeTop: 0.9, Growth: 2.3, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, Forecasts: Forecasts{SlowHours: 168, Fade: 0.6, Clip: 4, Power: 6, Long: 0.02, Short: 0.1, Floor: 1, Trust: [6]float64{1, 1, 1, 1, 1, 1}}, BudgetGain: 0.98, Tail: 2.5, TailRate: 0.1,
+		Cost: [Families]float64{Season: 0.17, Slow: -0.4, Local: -0.75, Stuck: -0.75, CusumShort: 0.5, CusumLong: 0.5, Ramp: 1.75}, RecordAge: 0.38, Quantile: 0.95,
+		Block2Hours: 3, Memory2: 371, Clip2: 1.5, PriorMean2: 2.2, PriorDev2: 1.28, DevMin2: 0.5, Common2: 0.6, CommonMost2: 0.7, OnceHours: 12,
+		EpisodeHours: 4.74, FadeHours: 1, FadeTop: 0.9, Growth: 2.3, Turned: 1, WarmSamples: 20, WarmHours: 1, ReadyHours: 48, Forecasts: Forecasts{SlowHours: 168, Fade: 0.6, Clip: 4, Power: 6, Long: 0.02, Short: 0.1, Floor: 1, Trust: [6]float64{1, 1, 1, 1, 1, 1}}, BudgetGain: 0.98, Tail: 2.6, TailRate: 0.1,
 	}
 }
 
