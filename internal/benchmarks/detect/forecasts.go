@@ -134,6 +134,11 @@ func (b *bench) foretelling(ctx context.Context, doc string) error {
 		return err
 	}
 	s.WriteString(disks)
+	real, err := realFills(histories)
+	if err != nil {
+		return err
+	}
+	s.WriteString(real)
 	s.WriteString("\n## Each expert and each constant of forecasts\n\nError a day ahead, by set; the last column is their geometric mean, by which constants were chosen.\n\n| change |")
 	for _, set := range forecastSets {
 		fmt.Fprintf(&s, " %s |", set)
