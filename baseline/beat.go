@@ -399,7 +399,7 @@ func (s *Series) absorb(w *work) {
 	}
 	c.AbsMean += float32(share) * (b.Size/b.N - c.AbsMean)
 	if c.Climb.learn(c.Last, v, max(c.LocalAbs, floor)) {
-		s.touch().Trend.tooth(&c.Climb)
+		s.touch().Trend.tooth(&c.Climb, c.Last)
 		c.Climb.begin(c.Last, v)
 	}
 	kind, chosen := s.model.Active(), s.model.Chosen

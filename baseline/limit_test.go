@@ -1,6 +1,7 @@
 package baseline_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -26,13 +27,60 @@ func TestWarnsOfALimitOnlyWhereASawToothWillReachIt(t *testing.T) {
 		"a climb faster than any, on new ground":   {func(i int) float64 { return 40 + tooth(i)*(1+0.3*float64(i/period/14)) }, true},
 		"one tooth known, the second as the first": {func(i int) float64 { return 45 + 40*float64(i%900)/900 }, false},
 		"never reset, and climbing towards it":     {func(i int) float64 { return 10 + 0.0525*float64(i) }, true},
-		"a level, far below":                       {func(int) float64 { return 50 }, false},
+		"emptied at a threshold to odd levels, this time to a high one": {func(i int) float64 {
+			return map[bool]float64{true: 82 - 0.4*float64(period-i%period), false: 82 - 0.3*float64(period-i%period)}[i/period%2 == 0] + float64(i/period/14)*6*float64(period-i%period)/period
+		}, false},
+		"growing by steps, past where it was always emptied": {func(i int) float64 {
+			if i < 1100 {
+				return 30 + 10*float64(i%220/44)
+			}
+			return 30 + 7*float64((i-1100)/44)
+		}, true},
+		"a level that rippled, and now climbs towards it": {func(i int) float64 {
+			return 40 + 2*float64(i%20)/20 + 0.4*float64(max(0, i-15*period+120))
+		}, true},
+		"a level that rippled, and has climbed to a new level": {func(i int) float64 {
+			return 40 + 2*float64(i%20)/20 + 0.4*float64(min(60, max(0, i-15*period+400)))
+		}, false},
+		"bursts at odd times, and the next has not begun": {func(i int) float64 {
+			if i%300 < 20 {
+				return 50 + 2.2*float64(i%300)
+			}
+			return 50
+		}, false},
+		"a level, far below": {func(int) float64 { return 50 }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := engine(t).Add("w", labels.EmptyLabels(), 5*time.Minute, baseline.SeriesOptions{})
 			feed(s, monday, 15*period-10, 5*time.Minute, func(i int) float64 { return c.value(i) + 0.1*noise(i) })
 			l, ok := s.TimeToLimit(90)
 			require.Equal(t, c.warns, ok && l.Seconds < 4*3600, "%v %+v", ok, l)
+		})
+	}
+}
+
+func TestWarnsOfALimitByTheForecastOfARhythm(t *testing.T) {
+	const days = 12
+	day := func(i int) float64 { return 15 * math.Sin(2*math.Pi*float64(i)/288) } // climbs from 18:00 to 06:00
+	for name, c := range map[string]struct {
+		value func(i int) float64
+		end   int     // sample of the last day
+		hours float64 // until the limit of 90; 0 is not within a day, -1 not at all
+	}{
+		"a wave on its way up, to below the limit":                  {func(i int) float64 { return 70 + day(i) }, 0, -1},
+		"a steep wave, past its middle, to below the limit":         {func(i int) float64 { return 62 + 1.4*day(i) }, 26, -1},
+		"a wave on its way up, a little above other days":           {func(i int) float64 { return 70 + day(i) + 2*float64(i/((days-1)*288)) }, 0, -1},
+		"a wave on its way up, eight above other days":              {func(i int) float64 { return 70 + day(i) + 8*float64(i/((days-1)*288)) }, 0, 4},
+		"a wave on its way down, under a ramp of the last hours":    {func(i int) float64 { return 70 + day(i) + 0.5*float64(max(0, i-days*288+36))/12 }, 108, 16.5},
+		"a wave whose tops grow by half a percent a day, far below": {func(i int) float64 { return 55 + day(i) + 0.5*float64(i)/288 }, 0, 24 * 27},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := engine(t).Add("w", labels.EmptyLabels(), 5*time.Minute, baseline.SeriesOptions{})
+			feed(s, monday, days*288+c.end, 5*time.Minute, func(i int) float64 { return c.value(i) + 0.2*noise(i) })
+			l, ok := s.TimeToLimit(90)
+			require.Equal(t, c.hours >= 0, ok, "%.1f h", l.Seconds/3600)
+			require.InDelta(t, max(0, c.hours), l.Seconds/3600, max(2, c.hours/4))
+			require.True(t, l.Lower <= l.Seconds && l.Seconds <= l.Upper, "%+v", l)
 		})
 	}
 }

@@ -148,3 +148,20 @@ func (m *Model) Beyond(v, slow float64) float64 {
 
 // beyondShare is the share of the distance to the slow mean up to which a value counts as what most days hold.
 const beyondShare = 0.2
+
+// Peak is the highest sample of a remembered day.
+type Peak struct {
+	Day  int32 // local, since 1970-01-01
+	High float64
+}
+
+// Peaks fills p with those of the last days, the youngest first, and returns how many there are.
+func (m *Model) Peaks(p []Peak) int {
+	n := min(len(p), int(m.Filled))
+	for i := range p[:n] {
+		d := (int(m.Head) - 1 - i + m.days) % m.days
+		_, high := m.extremes(d)
+		p[i] = Peak{m.number[d], high}
+	}
+	return n
+}
