@@ -195,7 +195,7 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 		c.LocalAbs += w * (surprise - c.LocalAbs)
 		c.N += fm
 		if c.Climb.learn(t[i+m-1], v[i+m-1], max(c.LocalAbs, floor)) {
-			s.touch().Trend.tooth(&c.Climb)
+			s.touch().Trend.tooth(&c.Climb, t[i+m-1])
 			c.Climb.begin(t[i+m-1], v[i+m-1])
 		}
 	}
