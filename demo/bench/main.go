@@ -98,6 +98,7 @@ const steady = "The rules are those of grafana/promql-anomaly-detection, adaptiv
 // machine says what it was measured on.
 func (b *bench) machine(ctx context.Context) string {
 	version, _ := exec.CommandContext(ctx, filepath.Join(b.tools, "prometheus"), "--version").CombinedOutput()
-	return fmt.Sprintf("Written by `%s` (%d CPUs, %s). Processor time of the processes from /proc, on one machine with everything else that ran.",
-		command, runtime.NumCPU(), firstWords(string(version)))
+	load, _ := os.ReadFile("/proc/loadavg")
+	return fmt.Sprintf("Written by `%s` (%d CPUs, %s). Processor time of the processes from /proc, on one machine with everything else that ran: its load average was %s when it began.",
+		command, runtime.NumCPU(), firstWords(string(version)), strings.Join(strings.Fields(string(load) + " - - -")[:3], ", "))
 }
