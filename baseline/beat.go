@@ -403,7 +403,7 @@ func (s *Series) absorb(w *work) {
 		c.Climb.begin(c.Last, v)
 	}
 	kind, chosen := s.model.Active(), s.model.Chosen
-	s.model.Learn(s.moment(c.Last), float64(b.Level/b.N), n, v, one, r)
+	s.model.Learn(s.moment(c.Last), float64(b.Level/b.N), n, v, nil, one, r)
 	if s.model.Chosen != chosen {
 		s.changeSeason(chosen)
 	}

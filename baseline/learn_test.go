@@ -209,3 +209,40 @@ func TestASampleThatComesLiveEndsTheTimeOfOldHistory(t *testing.T) {
 	s.Learn(at[5001:6000], v[5001:6000], from, nil)
 	require.Equal(t, filed, s.core.Filed, "what comes after is observed")
 }
+
+// How wrong a candidate is, is told by as many samples as when observing: with the last of each slot alone, chance would choose.
+func TestSkimmingChoosesTheSeasonThatObservingChooses(t *testing.T) {
+	during := func(from, to int) func(int) float64 {
+		return func(minute int) float64 {
+			if minute >= from && minute < to {
+				return 0.5
+			}
+			return 0
+		}
+	}
+	for name, job := range map[string]func(minute int) float64{
+		"bursts without a rhythm":                   during(0, 0),
+		"a job of a minute in the middle of a slot": during(23*60+22, 23*60+23),
+		"a job at the end of a slot":                during(7*60+17, 7*60+20),
+		"a job of an hour":                          during(7*60, 8*60),
+		"a wave":                                    func(minute int) float64 { return 0.05 * math.Sin(2*math.Pi*float64(minute)/1440) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(3, 5))
+			var at []int64
+			var v []float64
+			for i := range 14 * 1440 {
+				at = append(at, time.Date(2026, 3, 2, 0, i, 0, 0, time.UTC).UnixMilli())
+				v = append(v, 0.1+job(i%1440)+0.01*r.NormFloat64())
+				if r.IntN(25) == 0 {
+					v[i] += 0.1 * r.ExpFloat64()
+				}
+			}
+			a, b := taught(observing(t, 0), time.Minute, at, v, len(at)), taught(observing(t, 12*time.Hour), time.Minute, at, v, len(at))
+			require.Equal(t, a.model.Chosen, b.model.Chosen)
+			for k := season.None; k <= season.Weekly; k++ {
+				require.InEpsilon(t, a.model.Cand[k].Err, b.model.Cand[k].Err, 0.1, k.String())
+			}
+		})
+	}
+}

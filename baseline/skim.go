@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/baseline/detect"
+	"github.com/tidemark/tidemark/baseline/season"
 	"github.com/tidemark/tidemark/baseline/tuning"
 )
 
@@ -24,8 +25,9 @@ type skimmed struct {
 
 // skimRoom is what skimming a run needs.
 type skimRoom struct {
-	res, bulk, sur [tuning.MostRun]float32 // residuals, the same for tests that leave peaks out, and surprises
-	step           [tuning.MostRun]float32 // amount of the step from the sample before
+	res, bulk, sur [tuning.MostRun]float32      // residuals, the same for tests that leave peaks out, and surprises
+	step           [tuning.MostRun]float32      // amount of the step from the sample before
+	ends           [tuning.MostRun]season.Point // of the beats but the last
 	top            detect.Skimmed
 }
 

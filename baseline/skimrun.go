@@ -120,6 +120,7 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 	perBase, perPeak, perLocalPeak := 1/base, float32(1/peak), float32(1/lpeak)
 	m := r.Beat
 	fm, per := float64(m), 1/float64(m)
+	ends := room.ends[:0]
 	for i := 0; i < n; i += r.Beat {
 		if n-i < m {
 			m = n - i
@@ -140,6 +141,9 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 		}
 		if x := c.LocalAbs * bounded(float64(c.LocalVol), r.LocalVolMin, r.LocalVolMax); x > lpeak {
 			perLocal = float32(1 / x)
+		}
+		if i+m < n {
+			ends = append(ends, season.Point{Frac: s.model.Frac(t[i+m-1], begin), Value: v[i+m-1]})
 		}
 		var a, sa, z, surprises, move float32
 		var up, down, lup, ldown float32
@@ -245,7 +249,7 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 	s.model.File(mo, n, sum, float32(low), float32(high))
 	end := season.Moment{Day: mo.Day, Slot: mo.Slot, Frac: s.model.Frac(t[n-1], begin), LastSlot: mo.Slot}
 	chosen := s.model.Chosen
-	s.model.Learn(end, level1/fn, fn, last, r, rn)
+	s.model.Learn(end, level1/fn, fn, last, ends, r, rn)
 	if s.model.Chosen != chosen {
 		s.changeSeason(chosen)
 	}

@@ -373,8 +373,8 @@ func (m *Model) Clip(r *tuning.Rates) float64 {
 // Learn teaches n samples that lie close together: the mean of their residuals to the season in force, each clipped,
 // in the middle of them, and the value v of the last, at the moment. The weights r are of so many samples, step is
 // in seconds. Means move the levels; the last value, which is as noisy as the others, tells how wrong each candidate
-// is. Residuals are clipped before they move level or error.
-func (m *Model) Learn(mo Moment, res, n, v float64, one, r *tuning.Rates) {
+// is, together with some from before it, if they are given. Residuals are clipped before they move level or error.
+func (m *Model) Learn(mo Moment, res, n, v float64, before []Point, one, r *tuning.Rates) {
 	flat := m.flat(one.Step)
 	m.N += float32(n)
 	mid := v
@@ -401,17 +401,35 @@ func (m *Model) Learn(mo Moment, res, n, v float64, one, r *tuning.Rates) {
 		}
 		c.Age += float32(n)
 		age := float64(c.Age) / n
+		most := math.Inf(1)
 		if clip := r.ClipScales * float64(c.Err); c.Age > 12 && clip > 0 {
+			most = clip
 			off, move = clamp(off, clip), clamp(move, clip)
 		}
+		wrong := math.Abs(off)
+		if len(before) > 0 {
+			wrong = c.wrong(wrong, before, most, flat)
+		}
 		c.Level += tuning.Mean(age, r.Level) * move
-		c.Err += float32(tuning.Mean(age, r.Err) * (math.Abs(off) - float64(c.Err)))
+		c.Err += float32(tuning.Mean(age, r.Err) * (wrong - float64(c.Err)))
 		if !(c.Err <= math.MaxFloat32) {
 			c.Err = math.MaxFloat32 / 1e8
 		}
 	}
-	m.judgeDay(mo, v, n, one, r, flat)
+	m.judgeDay(mo, v, n, before, one, r, flat)
 	m.choose(mo, one)
+}
+
+// Point is a value, and how far into its slot it lies, 0 to 1.
+type Point struct{ Frac, Value float64 }
+
+// wrong is the mean amount by which the candidate is wrong about the last value, which is given, and those before it.
+func (c *candidate) wrong(last float64, before []Point, most float64, flat bool) float64 {
+	sum := last
+	for _, p := range before {
+		sum += min(most, math.Abs(p.Value-c.interpolate(p.Frac, flat)-c.Level))
+	}
+	return sum / float64(1+len(before))
 }
 
 func clamp(x, lim float64) float64 {
@@ -425,13 +443,16 @@ func clamp(x, lim float64) float64 {
 }
 
 // judgeDay decides early whether today behaves like the other class of day.
-func (m *Model) judgeDay(mo Moment, v, n float64, one, r *tuning.Rates, flat bool) {
+func (m *Model) judgeDay(mo Moment, v, n float64, before []Point, one, r *tuning.Rates, flat bool) {
 	if m.Filled < 5 || m.Chosen < ByClass {
 		return
 	}
 	a, b := &m.Cand[m.Chosen], &m.Cand[Other]
 	own := math.Abs(v - a.interpolate(mo.Frac, flat) - a.Level)
 	oth := math.Abs(v - b.interpolate(mo.Frac, flat) - b.Level)
+	if len(before) > 0 {
+		own, oth = a.wrong(own, before, math.Inf(1), flat), b.wrong(oth, before, math.Inf(1), flat)
+	}
 	m.DayN += float32(n)
 	w := float32(tuning.Mean(float64(m.DayN)/n, r.Class))
 	m.OwnErr += w * (float32(own) - m.OwnErr)

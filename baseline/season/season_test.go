@@ -22,7 +22,7 @@ func learn(days int, value func(day, minute int) float64) *season.Model {
 		m.Advance(mo)
 		v := value(i/144, i%144*10)
 		m.Add(v)
-		m.Learn(mo, 0, 1, v, r, r)
+		m.Learn(mo, 0, 1, v, nil, r, r)
 	}
 	return m
 }
@@ -73,7 +73,7 @@ func TestPresenceIsTheShareOfDays(t *testing.T) {
 			mo := m.At(start + int64(i)*600e3)
 			m.Advance(mo)
 			m.Add(1)
-			m.Learn(mo, 0, 1, 1, r, r)
+			m.Learn(mo, 0, 1, 1, nil, r, r)
 		}
 	}
 	morning, days := m.Presence(start + 8*86400e3 + 3600e3)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sort"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -25,7 +26,7 @@ const skimmedAtLeast = 72 * time.Hour
 
 // filed measures what the option baseline.observe costs, by which only the end of the history is observed: the
 // second half of every series is scored after a first half that was observed whole, and again after one of
-// which all but the end was skimmed. Series whose first half is hardly longer than that are left out of both.
+// which all but the end was skimmed, of as much of it as a live process reads. Series whose first half is hardly longer than that are left out of both.
 func (b *bench) filed(ctx context.Context) error {
 	if b.scorer == "" {
 		return nil
@@ -115,7 +116,8 @@ func (b *bench) half(in, out string, keep model.Duration, least time.Duration) (
 	w := bufio.NewWriter(o)
 	_, _ = w.WriteString(backtest.Header) // the error stays in w
 	s := e.Add("w", labels.FromStrings("i", "0"), step, baseline.SeriesOptions{})
-	s.Learn(t[:cut], v[:cut], e.ObserveFrom(time.UnixMilli(t[cut]), false), nil)
+	begin := sort.Search(cut, func(i int) bool { return t[i] >= t[cut]-time.Duration(cfg.History).Milliseconds() })
+	s.Learn(t[begin:cut], v[begin:cut], e.ObserveFrom(time.UnixMilli(t[cut]), false), nil)
 	var buf []byte
 	for i, r := range rows {
 		sc := baseline.Score{}
