@@ -115,7 +115,7 @@ release-check: $(TOOLS)/goreleaser ## Check the release's configuration and make
 	cd dist && sha256sum --check --quiet checksums.txt && ls *.tar.gz *.deb *.rpm
 
 .PHONY: bench
-bench: bench-detect bench-cause bench-storms bench-topology bench-logs bench-speed ## Measure every figure that the docs name but those of bench-scale (needs the labelled data).
+bench: bench-detect bench-cause bench-storms bench-topology bench-logs bench-speed bench-prometheus ## Measure every figure that the docs name but those of bench-scale (about an hour; needs the labelled data).
 
 .PHONY: bench-demo
 bench-demo: build tools ## Play every fault of the demo RUNS times (3) and write what came of it (an hour).

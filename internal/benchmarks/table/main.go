@@ -34,7 +34,7 @@ const intro = "# Figures\n\n" +
 	"Every figure is written by the command of its part, next to what was asked, a stretch (moonshot), and the best published or measured anchor (partner). " +
 	"The pages of the parts say on what machine and data.\n\n" +
 	"The accuracy figures need labelled data that is not part of the project (public sets: Numenta Anomaly Benchmark, Microsoft's cloud monitoring set, SMD, ASD, AIOps KPI; " +
-	"PetShop, Nezha; alert storms; loghub) in the folder that `TIDEMARK_DATA` names, and its scorers in `TIDEMARK_BENCH`. `make bench` runs all parts but the million series and those beside a real Prometheus.\n"
+	"PetShop, Nezha; alert storms; loghub) in the folder that `TIDEMARK_DATA` names, and its scorers in `TIDEMARK_BENCH`. `make bench` runs all parts but the million series.\n"
 
 func main() {
 	docs := flag.String("docs", "docs", "Folder of the documents.")
