@@ -271,6 +271,18 @@ func (s *Series) settled(t int64) bool {
 	return c.Kind == s.model.Active() && t >= a && t < a+r.BlockMs && t >= b && t < b+r.Block2Ms
 }
 
+// turnSlot ends the slot of the day before that of the moment.
+func (s *Series) turnSlot(mo season.Moment) {
+	k, r := s.touch(), s.rates
+	s.model.Advance(mo)
+	s.scale.File(k.Spread, mo, r)
+	s.peak.File(k.Peak, mo, r)
+	s.lpeak.File(k.LocalPeak, mo, r)
+	s.scale.Turn(k.Spread, mo.Slot)
+	s.peak.Turn(k.Peak, mo.Slot)
+	s.lpeak.Turn(k.LocalPeak, mo.Slot)
+}
+
 // turn ends what ends before a sample at t.
 func (s *Series) turn(t int64, w *work) {
 	c, f, r := &s.core, &s.live.frame, s.rates
@@ -278,14 +290,7 @@ func (s *Series) turn(t int64, w *work) {
 	day := s.model.Day
 	mo := s.model.At(t)
 	if mo.NewSlot {
-		k := s.touch()
-		s.model.Advance(mo)
-		s.scale.File(k.Spread, mo, r)
-		s.peak.File(k.Peak, mo, r)
-		s.lpeak.File(k.LocalPeak, mo, r)
-		s.scale.Turn(k.Spread, mo.Slot)
-		s.peak.Turn(k.Peak, mo.Slot)
-		s.lpeak.Turn(k.LocalPeak, mo.Slot)
+		s.turnSlot(mo)
 	}
 	if active := s.model.Active(); c.N > 0 && (s.model.Day != day || c.Kind != active) && !math.IsNaN(c.LastExpected) {
 		// The season's view of the last sample has changed; the short forecast is about the value.

@@ -63,7 +63,7 @@ func (s *Series) skim(t []int64, v []float64, from int64, w *work) int {
 		k = nil
 	}
 	step := c.step()
-	inStep := regular(t[0]-last, step) && c.OtherRun == 0 && c.Torn == 0 && s.whole() == 0
+	inStep := near(t[0]-last, step) && c.OtherRun == 0 && c.Torn == 0 && s.whole() == 0
 	switch {
 	case inStep && sound(v[0]) && (filed || c.N > youngBeat && !s.coarse()):
 	case filed && last != 0 && t[0] > last && sound(v[0]) && !s.torn(t[0], v[0]):
@@ -90,7 +90,7 @@ func (s *Series) skim(t []int64, v []float64, from int64, w *work) int {
 		end = min(end, before)
 	}
 	n, whole := 0, false
-	for last = t[0] - step; n < len(t) && t[n] < end && regular(t[n]-last, step) && sound(v[n]) && !whole; n++ {
+	for last = t[0] - step; n < len(t) && t[n] < end && near(t[n]-last, step) && sound(v[n]) && !whole; n++ {
 		last = t[n]
 		whole = n+1 == room || last >= ends // The next one is of another slot, unless it comes early.
 	}
@@ -144,9 +144,6 @@ func (s *Series) file(t []int64, v []float64) {
 	c.Filed += int32(min(len(t), math.MaxInt32-int(c.Filed)))
 	c.Last, c.LastValue, c.Torn = t[len(t)-1], v[len(v)-1], 0
 }
-
-// regular says whether a sample comes about a step after another: learnStep has nothing to follow.
-func regular(d, step int64) bool { return 3*d > 2*step && 2*d < 3*step }
 
 // sound says whether a value can be learned as it is.
 func sound(v float64) bool { return v <= limitValue && v >= -limitValue }

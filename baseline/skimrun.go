@@ -51,7 +51,7 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 		room.sur[k] = float32(sur)
 		// What the phase neighbourhood forgives is taken off, on either side.
 		over, under := off-r.Phase*(line.High-p), -off-r.Phase*(p-line.Low)
-		room.res[k] = above(float32(over)) - above(float32(under))
+		room.res[k] = detect.Positive(float32(over)) - detect.Positive(float32(under))
 		if o := off; o > clipLevel {
 			level1 += clipLevel
 		} else if o < -clipLevel {
@@ -150,10 +150,10 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 		res, sur, moves := room.res[i:i+m], room.sur[i:i+m], room.step[i:i+m]
 		for k, x := range res {
 			y := sur[k]
-			up, down = higher(up, x), higher(down, -x)
-			lup, ldown = higher(lup, y), higher(ldown, -y)
+			up, down = detect.Higher(up, x), detect.Higher(down, -x)
+			lup, ldown = detect.Higher(lup, y), detect.Higher(ldown, -y)
 			xa, ya := abs(x), abs(y)
-			farther := higher(xa*perScale, ya*perLocal)
+			farther := detect.Higher(xa*perScale, ya*perLocal)
 			if xa > clipAbs {
 				xa = clipAbs
 			}
@@ -183,9 +183,9 @@ func (s *Series) run(t []int64, v []float64, w *work) {
 				move += m
 			}
 		}
-		most, lmost = higher(most, higher(up, down)), higher(lmost, higher(lup, ldown))
-		rise[0], rise[1] = higher(rise[0], up*perScale), higher(rise[1], down*perScale)
-		jump[0], jump[1] = higher(jump[0], lup*perLocal), higher(jump[1], ldown*perLocal)
+		most, lmost = detect.Higher(most, detect.Higher(up, down)), detect.Higher(lmost, detect.Higher(lup, ldown))
+		rise[0], rise[1] = detect.Higher(rise[0], up*perScale), detect.Higher(rise[1], down*perScale)
+		jump[0], jump[1] = detect.Higher(jump[0], lup*perLocal), detect.Higher(jump[1], ldown*perLocal)
 		in.N, in.Steps, in.Rates = fm, c.N, rb
 		in.Off, in.Move = float64(surprises)*per, float64(move)*per
 		s.cells.Skim(bulk[i:i+m], perBulk, float64(z), in, top)
@@ -267,17 +267,6 @@ func bounded(x, low, high float64) float64 {
 		return high
 	}
 	return x
-}
-
-// above is max(0, x) of a number, without a branch that nobody can foretell.
-func above(x float32) float32 {
-	b := math.Float32bits(x)
-	return math.Float32frombits(b &^ uint32(int32(b)>>31))
-}
-
-// higher is the larger of two numbers of which the first is not below zero.
-func higher(x, y float32) float32 {
-	return math.Float32frombits(uint32(max(int32(math.Float32bits(x)), int32(math.Float32bits(y)))))
 }
 
 // line is what is expected in the slot: of the season in force, or in the hours of doubt that which is nearer to the samples.

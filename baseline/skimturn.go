@@ -13,14 +13,7 @@ func (s *Series) flip(mo season.Moment, t int64, v float64) {
 	c, r := &s.core, s.rates
 	day := s.model.Day
 	if mo.NewSlot {
-		k := s.touch()
-		s.model.Advance(mo)
-		s.scale.File(k.Spread, mo, r)
-		s.peak.File(k.Peak, mo, r)
-		s.lpeak.File(k.LocalPeak, mo, r)
-		s.scale.Turn(k.Spread, mo.Slot)
-		s.peak.Turn(k.Peak, mo.Slot)
-		s.lpeak.Turn(k.LocalPeak, mo.Slot)
+		s.turnSlot(mo)
 	}
 	if active := s.model.Active(); s.model.Day != day || c.Kind != active {
 		s.page()

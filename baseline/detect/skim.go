@@ -31,9 +31,9 @@ func (c *Cells) Skim(res []float32, perBulk float32, season float64, in *Input, 
 			z = -lim
 		}
 		bulk += z
-		s0, s1 = positive((s0+z-k0)*keep0), positive((s1-z-k0)*keep0)
-		s2, s3 = positive((s2+z-k1)*keep1), positive((s3-z-k1)*keep1)
-		m0, m1, m2, m3 = higher(m0, s0), higher(m1, s1), higher(m2, s2), higher(m3, s3)
+		s0, s1 = Positive((s0+z-k0)*keep0), Positive((s1-z-k0)*keep0)
+		s2, s3 = Positive((s2+z-k1)*keep1), Positive((s3-z-k1)*keep1)
+		m0, m1, m2, m3 = Higher(m0, s0), Higher(m1, s1), Higher(m2, s2), Higher(m3, s3)
 	}
 	sums[0], sums[1], sums[2], sums[3] = s0, s1, s2, s3
 	for k, x := range [4]float32{m0, m1, m2, m3} {
@@ -170,14 +170,14 @@ func (c *Cell) Settle(d *Detector, p *tuning.Params, n *Counts) {
 	c.Fit(d, p, n)
 }
 
-// positive is max(0, x) of a number, without a branch that nobody can foretell.
-func positive(x float32) float32 {
+// Positive is max(0, x) of a number, without a branch that nobody can foretell.
+func Positive(x float32) float32 {
 	b := math.Float32bits(x)
 	return math.Float32frombits(b &^ uint32(int32(b)>>31))
 }
 
-// higher is the larger of two numbers of which the first is not below zero.
-func higher(x, y float32) float32 {
+// Higher is the larger of two numbers of which the first is not below zero.
+func Higher(x, y float32) float32 {
 	return math.Float32frombits(uint32(max(int32(math.Float32bits(x)), int32(math.Float32bits(y)))))
 }
 
